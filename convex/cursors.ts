@@ -1,0 +1,4 @@
+import * as queries from './cursors/queries.ts';
+import { readerQuery } from './register.ts';
+
+export const forMachine = readerQuery(queries.forMachine);

@@ -1,0 +1,13 @@
+import * as mutations from './messages/mutations.ts';
+import * as queries from './messages/queries.ts';
+import { bridgeMutation, readerQuery } from './register.ts';
+
+export const forThread = readerQuery(queries.forThread);
+export const byId = readerQuery(queries.byId);
+export const countForThread = readerQuery(queries.countForThread);
+export const search = readerQuery(queries.search);
+export const provisional = readerQuery(queries.provisional);
+export const ingest = bridgeMutation(mutations.ingest);
+export const create = bridgeMutation(mutations.create);
+export const upsertStreamed = bridgeMutation(mutations.upsertStreamed);
+export const finalizeStreamed = bridgeMutation(mutations.finalizeStreamed);

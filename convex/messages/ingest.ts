@@ -1,0 +1,147 @@
+/**
+ * One batch, one transaction: the items, the thread's counters and the file's
+ * cursor move together or not at all. Doing it again changes nothing.
+ */
+import type { Infer } from 'convex/values';
+import type { Doc } from '../_generated/dataModel.js';
+import type { MutationCtx } from '../_generated/server.js';
+import { moveCursor } from '../cursors/move.ts';
+import { refuse } from '../refuse.ts';
+import { findOrCreateThread, type ThreadPatch, threadChanges } from '../threads/identity.ts';
+import type { fileCursor, ingestResult } from '../validators.ts';
+import {
+  type Item,
+  type MessagePatch,
+  newRow,
+  updateOfClaimed,
+  updateOfKnown,
+} from './reconcile.ts';
+
+/**
+ * Items of one batch. Each costs at most two index reads and one write, so this
+ * stays far below Convex's 4,096 index ranges and 16,000 writes a transaction.
+ * Bytes are the caller's to bound: at most 4 MiB of items a batch leaves room
+ * for as much again that is read, and for indexes, below 16 MiB.
+ */
+export const MAX_INGEST_ITEMS = 500;
+
+interface Batch {
+  machineId: string;
+  thread: ThreadPatch;
+  items: Item[];
+  cursor?: Infer<typeof fileCursor>;
+}
+
+export async function ingestBatch(
+  ctx: MutationCtx,
+  { machineId, thread, items, cursor }: Batch,
+): Promise<Infer<typeof ingestResult>> {
+  if (items.length > MAX_INGEST_ITEMS) {
+    refuse(
+      'batch_too_large',
+      `A batch has at most ${MAX_INGEST_ITEMS} items, not ${items.length}.`,
+    );
+  }
+  const { row, created } = await findOrCreateThread(ctx, machineId, thread);
+  const known = created
+    ? new Map<string, Doc<'messages'>>()
+    : await rowsOf(ctx, row.threadId, items);
+  const tally = await writeItems(ctx, row.threadId, items, known);
+  const changes = { ...threadChanges(row, machineId, thread), ...activity(row, tally) };
+  if (Object.keys(changes).length > 0) await ctx.db.patch(row._id, changes);
+  if (cursor) await moveCursor(ctx, machineId, { ...cursor, threadId: row.threadId });
+  const { inserted, known: unchanged, claimed } = tally;
+  return { threadDocId: row._id, threadId: row.threadId, inserted, known: unchanged, claimed };
+}
+
+/** The rows that the items name by key or claim, read side by side. */
+async function rowsOf(
+  ctx: MutationCtx,
+  threadId: string,
+  items: Item[],
+): Promise<Map<string, Doc<'messages'>>> {
+  const keys = new Set<string>();
+  for (const { key, claims } of items) {
+    keys.add(key);
+    if (claims !== undefined) keys.add(claims);
+  }
+  const rows = await Promise.all(
+    [...keys].map((key) =>
+      ctx.db
+        .query('messages')
+        .withIndex('by_thread_key', (q) => q.eq('threadId', threadId).eq('key', key))
+        .unique(),
+    ),
+  );
+  return new Map(rows.filter((row) => row !== null).map((row) => [row.key, row]));
+}
+
+interface Tally {
+  inserted: number;
+  known: number;
+  claimed: number;
+  /** Rows of kind `message` among the inserted. */
+  messages: number;
+  lastMessageAt: number;
+  lastActivityAt: number;
+}
+
+async function writeItems(
+  ctx: MutationCtx,
+  threadId: string,
+  items: Item[],
+  rows: Map<string, Doc<'messages'>>,
+): Promise<Tally> {
+  const tally = {
+    inserted: 0,
+    known: 0,
+    claimed: 0,
+    messages: 0,
+    lastMessageAt: 0,
+    lastActivityAt: 0,
+  };
+  const now = Date.now();
+  for (const item of items) {
+    const row = rows.get(item.key);
+    if (row) {
+      tally.known += 1;
+      const patch = updateOfKnown(row, item, now);
+      if (patch) await patchRow(ctx, rows, row, patch);
+      continue;
+    }
+    const claimed = item.claims === undefined ? undefined : rows.get(item.claims);
+    if (claimed) {
+      tally.claimed += 1;
+      await patchRow(ctx, rows, claimed, updateOfClaimed(claimed, item, now));
+    } else {
+      tally.inserted += 1;
+      const fields = newRow(threadId, item, now);
+      const _id = await ctx.db.insert('messages', fields);
+      rows.set(item.key, { ...fields, _id, _creationTime: now });
+      if (item.kind === 'message') tally.messages += 1;
+    }
+    if (item.kind === 'message') tally.lastMessageAt = Math.max(tally.lastMessageAt, item.ts);
+    if (item.kind !== 'preface') tally.lastActivityAt = Math.max(tally.lastActivityAt, item.ts);
+  }
+  return tally;
+}
+
+async function patchRow(
+  ctx: MutationCtx,
+  rows: Map<string, Doc<'messages'>>,
+  row: Doc<'messages'>,
+  patch: MessagePatch,
+): Promise<void> {
+  await ctx.db.patch(row._id, patch);
+  const patched = (await ctx.db.get(row._id)) ?? row;
+  rows.delete(row.key);
+  rows.set(patched.key, patched);
+}
+
+function activity(row: Doc<'threads'>, tally: Tally): Partial<Doc<'threads'>> {
+  const changes: Partial<Doc<'threads'>> = {};
+  if (tally.messages > 0) changes.messageCount = row.messageCount + tally.messages;
+  if (tally.lastMessageAt > row.lastMessageAt) changes.lastMessageAt = tally.lastMessageAt;
+  if (tally.lastActivityAt > row.updatedAt) changes.updatedAt = tally.lastActivityAt;
+  return changes;
+}

@@ -1,0 +1,88 @@
+/**
+ * What an item that arrives (again) changes in the row that is already there.
+ * The file is for truth, the stream for immediacy: what a file has settled, a
+ * late sighting in the stream does not undo. Pure.
+ */
+import type { Infer } from 'convex/values';
+import { getConvexSize } from 'convex/values';
+import type { Doc } from '../_generated/dataModel.js';
+import type { threadItem } from '../validators.ts';
+
+export type Item = Infer<typeof threadItem>;
+export type MessageFields = Omit<Doc<'messages'>, '_id' | '_creationTime'>;
+
+type Removable = 'provisional' | 'partial' | 'truncated';
+
+/** Fields to write; `undefined` removes one. */
+export type MessagePatch = Partial<Omit<MessageFields, Removable>> & {
+  [Field in Removable]?: MessageFields[Field] | undefined;
+};
+
+/** A row of its own for an item that is not there yet. */
+export function newRow(threadId: string, item: Item, now: number): MessageFields {
+  const { claims: _, ...fields } = item;
+  return { ...fields, threadId, createdAt: now };
+}
+
+/** The same key was seen before: the fields to patch, or null when nothing is new. */
+export function updateOfKnown(row: MessageFields, item: Item, now: number): MessagePatch | null {
+  const [is, was] = [finality(item), finality(row)];
+  if (is < was) return null;
+  if (is > was) return updateOfClaimed(row, item, now);
+  return isLarger(row, item) ? { ...content(row, item), updatedAt: now } : null;
+}
+
+/** The row becomes the item, such as that of the stream the file's: its `_id` stays. */
+export function updateOfClaimed(row: MessageFields, item: Item, now: number): MessagePatch {
+  return { ...content(row, item), ...identity(item), updatedAt: now };
+}
+
+/**
+ * The file's word counts for more than the stream's, and an end for more than a
+ * beginning. A file that is read again tells its beginnings once more: no news.
+ */
+function finality({ provisional, partial, data }: Pick<Item, 'provisional' | 'partial' | 'data'>) {
+  const ended = partial !== true && data?.['status'] !== 'in_progress';
+  return (provisional === true ? 0 : 2) + (ended ? 1 : 0);
+}
+
+function identity(item: Item): MessagePatch {
+  const fields: MessagePatch = {
+    key: item.key,
+    ts: item.ts,
+    provisional: item.provisional === true ? true : undefined,
+    partial: item.partial === true ? true : undefined,
+  };
+  if (item.turnId !== undefined) fields.turnId = item.turnId;
+  if (item.itemId !== undefined) fields.itemId = item.itemId;
+  if (item.runId !== undefined) fields.runId = item.runId;
+  return fields;
+}
+
+/** Codex cuts long output in its file, the stream has it whole: the longer one stays. */
+function content(row: MessageFields, item: Item): MessagePatch {
+  const fields: MessagePatch = {};
+  const textIsCut = (item.text?.length ?? 0) < (row.text?.length ?? 0);
+  if (item.text !== undefined && !(textIsCut && row.text?.startsWith(item.text))) {
+    fields.text = item.text;
+    fields.truncated = item.truncated;
+  }
+  if (item.data !== undefined) fields.data = mergedData(row.data, item.data);
+  return fields;
+}
+
+function mergedData(old: Item['data'], fresh: NonNullable<Item['data']>) {
+  const oldOutput: unknown = old?.['output'];
+  const freshOutput: unknown = fresh['output'];
+  const keepsOutput =
+    typeof oldOutput === 'string' &&
+    (typeof freshOutput !== 'string' || freshOutput.length < oldOutput.length);
+  return keepsOutput ? { ...fresh, output: oldOutput } : fresh;
+}
+
+function isLarger(row: MessageFields, item: Item): boolean {
+  return (
+    (item.text?.length ?? 0) > (row.text?.length ?? 0) ||
+    getConvexSize(item.data) > getConvexSize(row.data)
+  );
+}

@@ -1,0 +1,131 @@
+import { defineSchema, defineTable } from 'convex/server';
+import { v } from 'convex/values';
+import {
+  approvalMode,
+  fileCursor,
+  itemData,
+  itemKind,
+  messageRole,
+  runStatus,
+  sandboxMode,
+  threadSource,
+  titleSource,
+  tokenUsage,
+  truncated,
+} from './validators.ts';
+
+export default defineSchema({
+  /**
+   * One conversation. Written by `messages:ingest` and `threads:upsertFromStream`
+   * (the bridge), by `threads:create`, `threads:rename` and `runs:enqueue` (apps).
+   * Read by every list of conversations. Never deleted.
+   */
+  threads: defineTable({
+    /** What messages refer to: Codex's thread id, or the own document id if an app made the thread. */
+    threadId: v.string(),
+    title: v.string(),
+    titleSource,
+    /** Codex's id of the session that the next run continues. */
+    resumeId: v.optional(v.string()),
+    rolloutPath: v.optional(v.string()),
+    projectId: v.optional(v.string()),
+    /** Empty until a bridge has taken the thread. */
+    machineId: v.string(),
+    source: threadSource,
+    cwd: v.optional(v.string()),
+    model: v.optional(v.string()),
+    cliVersion: v.optional(v.string()),
+    parentThreadId: v.optional(v.string()),
+    /** Rows of kind `message`. */
+    messageCount: v.number(),
+    usage: v.optional(tokenUsage),
+    /** Of the newest row of kind `message`; 0 while there is none. Milliseconds since the epoch. */
+    lastMessageAt: v.number(),
+    archived: v.boolean(),
+    createdAt: v.number(),
+    /** When something last happened in the conversation, not when the row was written. */
+    updatedAt: v.number(),
+  })
+    .index('by_thread_id', ['threadId'])
+    .index('by_resume_id', ['resumeId'])
+    .index('by_updated_at', ['updatedAt'])
+    .index('by_project', ['projectId', 'updatedAt'])
+    /** Leaves out threads without messages by its range alone. */
+    .index('by_last_message_at', ['lastMessageAt']),
+
+  /**
+   * One item of a conversation. Written by `messages:ingest`, `upsertStreamed`,
+   * `finalizeStreamed` and `create` (the bridge), and by `runs:enqueue` (the prompt).
+   * Read by whoever shows the conversation. Never deleted.
+   */
+  messages: defineTable({
+    threadId: v.string(),
+    /** Unique in its thread. */
+    key: v.string(),
+    /** Seen in the stream of a run, not yet in its session file. */
+    provisional: v.optional(v.boolean()),
+    kind: itemKind,
+    role: v.optional(messageRole),
+    text: v.optional(v.string()),
+    data: v.optional(itemData),
+    ts: v.number(),
+    turnId: v.optional(v.string()),
+    itemId: v.optional(v.string()),
+    runId: v.optional(v.string()),
+    /** It goes on: its text grows, or its outcome is still to come. */
+    partial: v.optional(v.boolean()),
+    /** Of the newest piece; older ones that arrive late are ignored. */
+    seq: v.optional(v.number()),
+    truncated: v.optional(truncated),
+    createdAt: v.number(),
+    updatedAt: v.optional(v.number()),
+  })
+    .index('by_thread_ts', ['threadId', 'ts'])
+    .index('by_thread_key', ['threadId', 'key'])
+    /** `provisional` first: a bridge that starts asks for all that are left. */
+    .index('by_provisional_run', ['provisional', 'runId'])
+    .searchIndex('search_text', { searchField: 'text', filterFields: ['threadId', 'kind'] }),
+
+  /**
+   * One prompt to be answered by Codex. Written by `runs:enqueue` (apps and the
+   * bridge) and by `lease`, `complete`, `fail`, `interrupt` (the bridge). Read by
+   * the bridge and by whoever shows what runs. Never deleted.
+   */
+  runs: defineTable({
+    threadDocId: v.id('threads'),
+    text: v.string(),
+    role: messageRole,
+    projectId: v.optional(v.string()),
+    resumeId: v.optional(v.string()),
+    /** As submitted, so that a run that was queued over a restart keeps its limits. */
+    model: v.optional(v.string()),
+    sandbox: v.optional(sandboxMode),
+    approvals: v.optional(approvalMode),
+    status: runStatus,
+    machineId: v.optional(v.string()),
+    /** Milliseconds since the epoch; past it another machine may take the run. */
+    leaseUntil: v.optional(v.number()),
+    /** When a machine took it; older turns of the same session are not its own. */
+    startedAt: v.optional(v.number()),
+    error: v.optional(v.string()),
+    exitCode: v.optional(v.number()),
+    usage: v.optional(tokenUsage),
+    createdAt: v.number(),
+    updatedAt: v.number(),
+  })
+    .index('by_status', ['status', 'createdAt'])
+    .index('by_thread', ['threadDocId', 'createdAt']),
+
+  /**
+   * How far each session file has been read. Written by `messages:ingest` alone,
+   * in the transaction of the rows that it covers. Read by the bridge at start.
+   * Never deleted: a file that comes back goes on where it stood.
+   */
+  cursors: defineTable({
+    machineId: v.string(),
+    ...fileCursor.fields,
+    updatedAt: v.number(),
+  })
+    .index('by_machine_path', ['machineId', 'path'])
+    .index('by_resume_id', ['resumeId']),
+});

@@ -1,0 +1,129 @@
+/** The validators that tables, arguments and results share, so that each shape is said once. */
+import { v } from 'convex/values';
+
+export const threadSource = v.union(v.literal('app'), v.literal('bridge'), v.literal('external'));
+
+/** Who gave the thread its title: earlier ones here beat later ones. */
+export const titleSource = v.union(
+  v.literal('user'),
+  v.literal('agent'),
+  v.literal('prompt'),
+  v.literal('default'),
+);
+
+export const itemKind = v.union(
+  v.literal('message'),
+  v.literal('reason'),
+  v.literal('cmd'),
+  v.literal('file'),
+  v.literal('search'),
+  v.literal('mcp'),
+  v.literal('todo'),
+  v.literal('turn'),
+  v.literal('error'),
+  v.literal('preface'),
+);
+
+export const messageRole = v.union(v.literal('user'), v.literal('assistant'), v.literal('system'));
+
+export const runStatus = v.union(
+  v.literal('pending'),
+  v.literal('processing'),
+  v.literal('done'),
+  v.literal('error'),
+  v.literal('interrupted'),
+);
+
+export const sandboxMode = v.union(
+  v.literal('read-only'),
+  v.literal('workspace-write'),
+  v.literal('danger-full-access'),
+);
+
+export const approvalMode = v.union(
+  v.literal('never'),
+  v.literal('on-request'),
+  v.literal('on-failure'),
+  v.literal('untrusted'),
+);
+
+/** Tokens. */
+export const tokenUsage = v.object({
+  inputTokens: v.number(),
+  cachedInputTokens: v.number(),
+  outputTokens: v.number(),
+  reasoningOutputTokens: v.number(),
+  totalTokens: v.number(),
+});
+
+/** How many bytes there are of something that was cut, and where the whole is. */
+export const truncated = v.object({ bytes: v.number(), path: v.string(), offset: v.number() });
+
+/** JSON of a shape that the item's kind decides. */
+export const itemData = v.record(v.string(), v.any());
+
+/** One item of a conversation as the bridge hands it over; the bridge's `ThreadItem`. */
+export const threadItem = v.object({
+  key: v.string(),
+  kind: itemKind,
+  role: v.optional(messageRole),
+  text: v.optional(v.string()),
+  data: v.optional(itemData),
+  /** Milliseconds since the epoch. */
+  ts: v.number(),
+  turnId: v.optional(v.string()),
+  itemId: v.optional(v.string()),
+  provisional: v.optional(v.boolean()),
+  partial: v.optional(v.boolean()),
+  runId: v.optional(v.string()),
+  claims: v.optional(v.string()),
+  truncated: v.optional(truncated),
+});
+
+/** What a session file or a run says about its thread; the bridge's `ThreadPatch`. */
+export const threadPatch = v.object({
+  threadId: v.optional(v.string()),
+  resumeId: v.optional(v.string()),
+  source: threadSource,
+  rolloutPath: v.optional(v.string()),
+  projectId: v.optional(v.string()),
+  parentThreadId: v.optional(v.string()),
+  cwd: v.optional(v.string()),
+  model: v.optional(v.string()),
+  cliVersion: v.optional(v.string()),
+  title: v.optional(v.object({ text: v.string(), source: titleSource })),
+  usage: v.optional(tokenUsage),
+  createdAt: v.optional(v.number()),
+});
+
+export const quarantinedLine = v.object({
+  offset: v.number(),
+  length: v.number(),
+  sha256: v.string(),
+  reason: v.string(),
+  parserVersion: v.number(),
+});
+
+/** Where the reading of one session file stands; the bridge's `FileCursor`. */
+export const fileCursor = v.object({
+  path: v.string(),
+  fingerprint: v.string(),
+  device: v.string(),
+  inode: v.string(),
+  offset: v.number(),
+  tailHash: v.string(),
+  generation: v.number(),
+  resumeId: v.optional(v.string()),
+  threadId: v.optional(v.string()),
+  quarantine: v.array(quarantinedLine),
+  parserVersion: v.number(),
+});
+
+/** What one batch did to its thread. */
+export const ingestResult = v.object({
+  threadDocId: v.id('threads'),
+  threadId: v.string(),
+  inserted: v.number(),
+  known: v.number(),
+  claimed: v.number(),
+});
