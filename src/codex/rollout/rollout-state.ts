@@ -1,0 +1,102 @@
+/** What the lines of one session file so far mean for the lines to come. */
+import { createHash } from 'node:crypto';
+import type { ItemContent } from '../item-content.ts';
+import type { ThreadItem, ThreadPatch } from '../thread-item.ts';
+import type { RolloutLine } from './line.ts';
+import { Inheritance } from './inheritance.ts';
+import { MessagePairs } from './message-pairs.ts';
+import { RecentTexts } from './recent-texts.ts';
+import { threadIdOfPath } from './session-meta.ts';
+import { TurnTracker } from './turn-tracker.ts';
+
+/** Reads one line of its kind: emits items, or says why there are none. */
+export type ReadLine = (context: LineContext) => string | undefined;
+
+export interface LineContext {
+  state: RolloutState;
+  line: RolloutLine;
+  /** Milliseconds since the epoch: the line's, else that of the line before. */
+  ts: number;
+  emit: (items: ThreadItem | readonly ThreadItem[]) => undefined;
+}
+
+export class RolloutState {
+  thread: ThreadPatch = { source: 'external' };
+  threadChanged = false;
+  /** The thread whose file this is: the id in its first session meta. */
+  owner: string | undefined;
+  turnId: string | undefined;
+  lastTs = 0;
+  /** Lines read, this one included. */
+  lines = 0;
+  readonly turns = new TurnTracker();
+  readonly pairs = new MessagePairs();
+  /** Calls without an outcome, by `call_id`, as they were emitted. */
+  readonly openCalls = new Map<string, ThreadItem>();
+  /** Open calls that outlive their turn: commands in the background. */
+  readonly background = new Set<string>();
+  /** Calls of this turn that have one, by `call_id`. */
+  readonly closedCalls = new Map<string, ItemContent>();
+  /** Ids of this turn's items that were emitted in full. */
+  readonly shown = new Set<string>();
+  /** Reasoning and searches displayed under another id than the model's copy of them. */
+  readonly reasons = new RecentTexts();
+  readonly searches = new RecentTexts();
+  /** Reasoning whose copy came first. */
+  readonly reasonCopies = new RecentTexts();
+  /** The first real prompt was seen. */
+  hasPrompt = false;
+  hasUsageRecords = false;
+  /** Lines are not wrapped (before 0.30): nothing is displayed twice. */
+  isBare = false;
+  readonly inheritance = new Inheritance();
+  /** The file numbers its lines (0.148 and later): its items have ids of their own. */
+  hasOrdinals = false;
+  readonly #occurrences = new Map<string, number>();
+
+  constructor(path: string) {
+    const resumeId = threadIdOfPath(path);
+    if (resumeId !== undefined) this.thread.resumeId = resumeId;
+  }
+
+  patchThread(patch: Partial<ThreadPatch>): void {
+    const before = JSON.stringify(this.thread);
+    this.thread = { ...this.thread, ...patch };
+    if (JSON.stringify(this.thread) !== before) this.threadChanged = true;
+  }
+
+  /** Forgets what only matters inside of one turn. */
+  beginTurn(turnId: string): void {
+    this.turnId = turnId;
+    this.shown.clear();
+    this.closedCalls.clear();
+  }
+
+  /** Codex's own identity of an item: with its turn in files that number their lines. */
+  keyIn(turnId: string | undefined, id: string): string {
+    return this.hasOrdinals && turnId !== undefined ? `${turnId}/${id}` : id;
+  }
+
+  /**
+   * The key of a line to which Codex gave no id: its content, and which repetition
+   * of it this is, because identical lines are common and all of them real.
+   */
+  contentKey(type: string, payload: unknown): string {
+    const hash = createHash('sha256').update(JSON.stringify(payload)).digest('hex');
+    const n = this.#occurrences.get(hash) ?? 0;
+    this.#occurrences.set(hash, n + 1);
+    return `${type}/${hash}/${n}`;
+  }
+}
+
+/** An item of a turn; its key holds the turn where Codex's own does. */
+export function itemOf(
+  key: string,
+  content: ItemContent,
+  { ts, turnId, itemId }: { ts: number; turnId?: string | undefined; itemId?: string | undefined },
+): ThreadItem {
+  const item: ThreadItem = { key, ...content, ts };
+  if (turnId !== undefined) item.turnId = turnId;
+  if (itemId !== undefined) item.itemId = itemId;
+  return item;
+}
