@@ -1,0 +1,65 @@
+/** What a run and the keeper of all runs (`runs`) tell one another. */
+import type { ThreadItem, TokenUsage } from '../codex/thread-item.ts';
+import type { RunState } from '../control/frames.ts';
+import type { ApprovalMode, SandboxMode } from '../control/requests.ts';
+import type { BridgeError } from '../errors.ts';
+import type { RunPlan } from './codex-process-events.ts';
+
+/** A run that is not over, as its row in Convex has it. */
+export interface OpenRun {
+  runId: string;
+  threadDocId: string;
+  status: 'pending' | 'processing';
+  /** The machine that shall run it, or that runs it; without one any may. */
+  machineId?: string;
+  text: string;
+  projectId?: string;
+  /** As submitted: an id of Codex, "new", "none" or "last". */
+  resumeId?: string;
+  model?: string;
+  sandbox?: SandboxMode;
+  approvals?: ApprovalMode;
+  /** Milliseconds since the epoch. */
+  createdAt: number;
+}
+
+/** From the keeper to a run. */
+export type RunCommand =
+  /** It is its turn. */
+  | { type: 'run.start'; lastSessions: LastSessions }
+  /** `hurry`: the bridge itself is ending. */
+  | { type: 'run.interrupt'; reason: string; hurry?: boolean };
+
+/** The Codex sessions that this bridge ran last; newer than what Convex may know. */
+export interface LastSessions {
+  ofThread?: string;
+  byDirectory: Readonly<Record<string, string>>;
+}
+
+/** From a run to the keeper. */
+export type RunReport =
+  | { type: 'run.changed'; runId: string; state: RunState; facts: RunFacts }
+  | { type: 'run.planned'; plan: RunPlan; startedAt: number }
+  | { type: 'run.sessionKnown'; runId: string; resumeId: string }
+  | { type: 'run.printed'; runId: string; items: ThreadItem[]; bytes: number };
+
+/** What `bridge.run` shows besides the state. */
+export interface RunFacts {
+  threadId?: string;
+  resumeId?: string;
+  cwd?: string;
+  model?: string;
+  pid?: number;
+}
+
+/** How a run ended. */
+export interface RunOutcome {
+  runId: string;
+  state: Extract<RunState, 'completed' | 'failed' | 'interrupted' | 'timedOut'>;
+  exitCode: number | null;
+  signal: string | null;
+  error?: { code: BridgeError['code']; message: string };
+  usage?: TokenUsage;
+  /** The run is another machine's, or was over already: its row is not ours to write. */
+  taken?: true;
+}

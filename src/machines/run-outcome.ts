@@ -1,0 +1,100 @@
+/** How a run ended, from all that was seen of it. Pure. */
+import { BridgeError } from '../errors.ts';
+import type { CodexProcessEvent, RunPlan, TurnEnd } from './codex-process-events.ts';
+import type { LastSessions, OpenRun, RunFacts, RunOutcome } from './run-events.ts';
+
+/** What a run remembers of itself. */
+export interface CodexRunContext {
+  run: OpenRun;
+  /** Milliseconds since the epoch. */
+  now: () => number;
+  lastSessions: LastSessions;
+  plan: RunPlan | null;
+  pid: number | null;
+  /** As Codex has told it. */
+  resumeId: string | null;
+  turn: TurnEnd | null;
+  exit: ProcessExit | null;
+  /** Why it is being ended, if it is. */
+  stop: RunStop | null;
+  error: BridgeError | null;
+  taken: boolean;
+}
+
+export interface ProcessExit {
+  exitCode: number | null;
+  signal: string | null;
+  /** What Codex last complained of. */
+  error?: string;
+}
+
+/** That a run is being ended, and why. `settled`: its turn is over, only its process is not. */
+export interface RunStop {
+  kind: 'interrupted' | 'timedOut' | 'settled';
+  reason: string;
+  /** The bridge itself is ending. */
+  hurry: boolean;
+}
+
+export function verdictOn({
+  taken,
+  error,
+  turn,
+  stop,
+  exit,
+}: CodexRunContext): RunOutcome['state'] {
+  if (taken) return 'interrupted';
+  if (error !== null) return 'failed';
+  const endedWell = exit?.exitCode === 0 || stop !== null;
+  if (turn?.status === 'completed' && endedWell) return 'completed';
+  if (stop !== null && stop.kind !== 'settled') return stop.kind;
+  return exit?.exitCode === 0 && turn === null ? 'completed' : 'failed';
+}
+
+export function outcomeOf(context: CodexRunContext): RunOutcome {
+  const { run, exit, turn, taken } = context;
+  const state = verdictOn(context);
+  const error = state === 'completed' ? null : explanationOf(context, state);
+  return {
+    runId: run.runId,
+    state,
+    exitCode: exit?.exitCode ?? null,
+    signal: exit?.signal ?? null,
+    ...(error === null ? {} : { error: { code: error.code, message: error.message } }),
+    ...(turn?.usage ? { usage: turn.usage } : {}),
+    ...(taken ? { taken } : {}),
+  };
+}
+
+function explanationOf(context: CodexRunContext, state: RunOutcome['state']): BridgeError | null {
+  const { taken, error, turn, stop, exit, pid } = context;
+  if (taken) return new BridgeError('run_taken', '');
+  if (error !== null) return error;
+  const unkillable = pid !== null && exit === null ? `; process ${pid} could not be ended` : '';
+  if (state === 'interrupted')
+    return new BridgeError('run_interrupted', `${stop?.reason}${unkillable}`);
+  if (state === 'timedOut') return new BridgeError('run_timed_out', `${stop?.reason}${unkillable}`);
+  const ending =
+    exit?.signal == null
+      ? `it ended with code ${exit?.exitCode ?? 'unknown'}`
+      : `it was ended by ${exit.signal}`;
+  return new BridgeError('codex_failed', turn?.error ?? exit?.error ?? ending);
+}
+
+export function factsOf({ plan, pid, resumeId }: CodexRunContext): RunFacts {
+  const session = resumeId ?? plan?.resumeId;
+  return {
+    ...(plan && { threadId: plan.threadId, cwd: plan.cwd }),
+    ...(plan?.model === undefined ? {} : { model: plan.model }),
+    ...(session === undefined ? {} : { resumeId: session }),
+    ...(pid === null ? {} : { pid }),
+  };
+}
+
+export function exitOf({
+  exitCode,
+  signal,
+  error,
+}: Extract<CodexProcessEvent, { type: 'process.exited' }>): ProcessExit {
+  return { exitCode, signal, ...(error === undefined ? {} : { error }) };
+}

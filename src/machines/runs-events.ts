@@ -1,0 +1,83 @@
+/** What the keeper of all runs hears, keeps in mind, and needs done outside. */
+import type { DoneActorEvent, ErrorActorEvent } from 'xstate';
+import type { ApprovalMode, SandboxMode } from '../control/requests.ts';
+import type {
+  ControlRequestEvent,
+  ConvexLinkEvent,
+  PromptEvent,
+  ShutdownEvent,
+  WriterReply,
+} from './protocol.ts';
+import type { RunBook } from './run-book.ts';
+import type { LastSessions, OpenRun, RunOutcome, RunReport } from './run-events.ts';
+import type { RunOutbox } from './run-outbox.ts';
+
+/** From the watch of the open rows in Convex: at once, and after each change. */
+export type OpenRunsEvent = { type: 'rows.open'; runs: OpenRun[] };
+
+export type RunsEvent =
+  | ControlRequestEvent
+  | PromptEvent
+  | RunReport
+  | OpenRunsEvent
+  | WriterReply
+  | ConvexLinkEvent
+  | ShutdownEvent
+  | { type: 'settle.retry'; runId: string }
+  | DoneActorEvent
+  | ErrorActorEvent;
+
+export interface RunsInput {
+  machineId: string;
+  /** How many may go on at once. */
+  maxRuns: number;
+  /** Milliseconds since the epoch. */
+  now: () => number;
+}
+
+export interface RunsContext extends RunsInput {
+  book: RunBook;
+  outbox: RunOutbox;
+  /** Waiting to be written, oldest first; the first of them while `submitting`. */
+  submissions: readonly Submission[];
+  /** Ends that Convex has not taken yet, by run id. */
+  unsettled: Readonly<Record<string, RunOutcome>>;
+  lastSessions: { byThread: Readonly<Record<string, string>> } & Pick<LastSessions, 'byDirectory'>;
+  /** Threads that were made for prompts of the older client, by directory. */
+  promptThreads: Readonly<Record<string, string>>;
+  /** Document id of the thread that was last submitted to. */
+  lastThreadDocId: string | null;
+  online: boolean;
+  lastError: string | null;
+}
+
+interface Submission {
+  requestId: string;
+  wanted: SubmitInput;
+}
+
+/** A run that a client asks for. */
+export interface SubmitInput {
+  machineId: string;
+  /** A thread that there is, or what is needed to find or make one. */
+  thread: { docId: string } | { cwd?: string; sessionId?: string };
+  text: string;
+  projectId?: string;
+  resumeId?: string;
+  model?: string;
+  sandbox?: SandboxMode;
+  approvals?: ApprovalMode;
+}
+
+/** What has become of it: a row in Convex. */
+export interface Submitted {
+  run: OpenRun;
+  threadId: string;
+}
+
+/** How the registry describes it in `bridge.status`. */
+export interface RunsSummary {
+  active: number;
+  queued: number;
+  lastThreadId: string | null;
+}

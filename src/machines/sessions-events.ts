@@ -1,0 +1,75 @@
+/** The events between the sessions watcher, its tails, and the actors that touch files for them. */
+import type { BridgeError } from '../errors.ts';
+import type { WriteJob, WriterReply, WriteResult } from './protocol.ts';
+
+/** What is known of all files together; every number is of this very moment. */
+export interface FileCounts {
+  /** Session files below the root. */
+  known: number;
+  /** Changed since they were last read to their end. */
+  behind: number;
+  /** With a tail of their own, because they changed lately or are being read. */
+  tailing: number;
+  /** Being read right now. */
+  reading: number;
+  /** With lines that were set aside. */
+  quarantined: number;
+  /** Committed by this process. */
+  bytesRead: number;
+  /** Not committed yet, torn last lines included. */
+  bytesPending: number;
+  /** Lines set aside by this process. */
+  rejected: number;
+  /** Milliseconds since the epoch; null before the first change of a file. */
+  lastEventAt: number | null;
+  /** Why directories are polled instead of watched; null while all are watched. */
+  degraded: string | null;
+}
+
+/** From the discovery actor. */
+export type DiscoveryEvent =
+  | { type: 'scan.done' }
+  | { type: 'scan.failed'; error: BridgeError }
+  | { type: 'files.counted'; counts: FileCounts }
+  /** This file is to be read now, and there is a place for it. */
+  | { type: 'file.due'; path: string; live: boolean }
+  /** Its tail is kept no longer; the file goes on to be watched. */
+  | { type: 'file.retired'; path: string };
+
+/** From a tail to the watcher, which hands it on to the discovery actor. */
+export type TailEvent =
+  | { type: 'tail.caughtUp'; path: string }
+  | { type: 'tail.failed'; path: string; message: string }
+  /** Its pause is over: it wants to read again. */
+  | { type: 'tail.recovered'; path: string };
+
+/** To the discovery actor. */
+export type DiscoveryCommand =
+  | TailEvent
+  /** `crashed` is the failure of the tail itself, not of its file. */
+  | { type: 'tail.ended'; path: string; reason: TailEnd | 'crashed' };
+
+export type TailEnd = 'deleted' | 'quiet';
+
+/** To a tail. */
+export type TailCommand =
+  | { type: 'tail.read'; live: boolean }
+  | { type: 'tail.retire' }
+  | WriterReply;
+
+/** From the actor that holds the open file. */
+export type ReaderEvent =
+  /** The next lines, as one transaction's worth of work. */
+  | { type: 'batch.ready'; job: WriteJob }
+  | { type: 'file.caughtUp' }
+  | { type: 'file.gone' }
+  | { type: 'file.failed'; error: BridgeError };
+
+/** To the actor that holds the open file. */
+export type ReaderCommand =
+  /** Answered with one ReaderEvent; with the last batch again until that is settled. */
+  | { type: 'batch.next'; live: boolean }
+  /** Single items of it may have been refused. */
+  | { type: 'batch.committed'; rejected: WriteResult['rejected'] }
+  /** Convex will never take it: its lines are set aside instead. */
+  | { type: 'batch.rejected'; error: BridgeError };

@@ -1,0 +1,98 @@
+import { expect, test } from 'vitest';
+import type { EventFromLogic, SnapshotFrom } from 'xstate';
+import { BridgeError } from '../../src/errors.ts';
+import type { codexRun } from '../../src/machines/codex-run.ts';
+import { openRun, runPlan, runUnderTest, startRunning, type Running } from '../support/running.ts';
+import { transitionCoverage, walksOf, type Walk } from '../support/walk-paths.ts';
+
+type RunEvent = EventFromLogic<typeof codexRun>;
+
+/** Events of XState itself, which the types of a machine do not list. */
+function own(type: string, fields: Record<string, unknown> = {}): RunEvent {
+  return { type: `xstate.${type}`, ...fields } as never;
+}
+const prepare = '0.codexRun.preparing.planning';
+
+const events: RunEvent[] = [
+  { type: 'run.start', lastSessions: { byDirectory: {} } },
+  { type: 'run.interrupt', reason: 'x' },
+  { type: 'run.interrupt', reason: 'x', hurry: true },
+  { type: 'process.spawned', pid: 7 },
+  { type: 'process.refused', error: new BridgeError('codex_missing', '') },
+  { type: 'process.line', stream: 'stdout', line: '' },
+  { type: 'process.session', resumeId: 's' },
+  { type: 'process.items', items: [], bytes: 0 },
+  { type: 'process.turnEnded', turn: { status: 'completed' } },
+  { type: 'process.turnEnded', turn: { status: 'failed' } },
+  { type: 'process.exited', exitCode: 0, signal: null },
+  { type: 'process.exited', exitCode: 1, signal: null },
+  own(`done.actor.${prepare}`, { output: runPlan, actorId: prepare }),
+  own(`done.actor.${prepare}`, { output: null, actorId: prepare }),
+  own(`error.actor.${prepare}`, { error: new BridgeError('convex_unavailable', '') }),
+  own(`error.actor.${prepare}`, { error: new BridgeError('thread_unknown', '') }),
+  own('after.PREPARE_RETRY.codexRun.preparing.waiting'),
+  own('after.SPAWN_LIMIT.codexRun.spawning'),
+  own('after.RUN_LIMIT.codexRun.running'),
+  own('after.START_LIMIT.codexRun.running.starting'),
+  own('after.SETTLE_LIMIT.codexRun.running.settling'),
+  own('after.SIGTERM_DELAY.codexRun.interrupting.sigint'),
+  own('after.SIGKILL_DELAY.codexRun.interrupting.sigterm'),
+  own('after.KILL_LIMIT.codexRun.interrupting.sigkill'),
+];
+
+/** What decides about transitions. */
+function key({ value, status, context }: SnapshotFrom<typeof codexRun>): string {
+  const { turn, stop, exit, error, taken } = context;
+  return JSON.stringify([
+    value,
+    status,
+    turn?.status,
+    stop?.kind,
+    stop?.hurry,
+    exit?.exitCode,
+    error?.code,
+    taken,
+  ]);
+}
+
+/** The preparation answers only while it is asked. */
+function canCome(snapshot: SnapshotFrom<typeof codexRun>, { type }: { type: string }): boolean {
+  return !type.endsWith(prepare) || snapshot.matches({ preparing: 'planning' });
+}
+
+const walks = walksOf(runUnderTest, {
+  input: { run: openRun, now: () => 0 },
+  events,
+  key,
+  canCome,
+});
+
+function play(walk: Walk, inspect?: Parameters<typeof startRunning>[0]): Running {
+  const run = startRunning(inspect);
+  // The walk is made of the events above.
+  for (const event of walk.events as RunEvent[]) run.send(event);
+  return run;
+}
+
+test('generated walks end where the model says, and take every transition', () => {
+  const coverage = transitionCoverage(runUnderTest);
+  expect(walks.length).toBeGreaterThan(100);
+  for (const walk of walks) {
+    const run = play(walk, coverage.inspect);
+    expect(run.snapshot().value, JSON.stringify(walk.events)).toEqual(walk.value);
+    run.stop();
+  }
+  expect(coverage.missing()).toEqual([]);
+});
+
+test('from wherever a run is, an interrupt brings it to one end, also of a Codex that ignores it', () => {
+  for (const walk of walks) {
+    const run = play(walk);
+    if (run.snapshot().status === 'active') run.send({ type: 'run.interrupt', reason: 'x' });
+    // SIGTERM, SIGKILL, and then it is given up.
+    for (const limit of [5_000, 5_000, 5_000]) run.clock.increment(limit);
+    expect(run.snapshot().status, JSON.stringify(walk.events)).toBe('done');
+    expect(run.outcome()?.state).toBe(run.snapshot().value);
+    run.stop();
+  }
+});

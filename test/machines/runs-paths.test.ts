@@ -1,0 +1,84 @@
+import { expect, test } from 'vitest';
+import type { EventFromLogic, SnapshotFrom } from 'xstate';
+import { BridgeError } from '../../src/errors.ts';
+import type { RunOutcome } from '../../src/machines/run-events.ts';
+import { runs } from '../../src/machines/runs.ts';
+import { planOf, row, runsUnderTest, startKeeping } from '../support/keeping.ts';
+import { transitionCoverage, walksOf } from '../support/walk-paths.ts';
+
+type RunsEvent = EventFromLogic<typeof runs>;
+
+/** Events of XState itself, which the types of a machine do not list. */
+function own(type: string, actorId?: string, fields: Record<string, unknown> = {}): RunsEvent {
+  return { type: `xstate.${type}`, ...(actorId ? { actorId } : {}), ...fields } as never;
+}
+
+const outcome: RunOutcome = { runId: 'r1', state: 'completed', exitCode: 0, signal: null };
+const gone = new BridgeError('convex_unavailable', 'gone');
+const recovery = '0.runs.recovering';
+const submitted = { run: row('r1'), threadId: 't1' };
+
+const events: RunsEvent[] = [
+  { type: 'convex.online' },
+  { type: 'convex.offline', reason: 'gone' },
+  { type: 'shutdown' },
+  {
+    type: 'control.request',
+    requestId: 'q',
+    request: { control: 'run.submit', threadDocId: 'd', text: 'x' },
+  },
+  { type: 'prompt.submitted', requestId: 'q', prompt: { text: 'x' } },
+  { type: 'rows.open', runs: [row('r1')] },
+  { type: 'run.planned', plan: planOf(row('r1')), startedAt: 1 },
+  { type: 'run.changed', runId: 'r1', state: 'running', facts: {} },
+  { type: 'run.sessionKnown', runId: 'r1', resumeId: 's1' },
+  { type: 'run.printed', runId: 'r1', items: [], bytes: 1 },
+  { type: 'writer.started' },
+  { type: 'write.failed', jobId: 'none', error: gone },
+  {
+    type: 'write.done',
+    jobId: 'none',
+    result: { threadDocId: '', threadId: '', inserted: 0, known: 0, claimed: 0, rejected: [] },
+  },
+  { type: 'settle.retry', runId: 'r1' },
+  own(`done.actor.${recovery}`, recovery, { output: { ended: [] } }),
+  own(`error.actor.${recovery}`, recovery, { error: gone }),
+  own('done.actor.submit', 'submit', { output: submitted }),
+  own('error.actor.submit', 'submit', { error: gone }),
+  own('done.actor.run-r1', 'run-r1', { output: outcome }),
+  own('error.actor.run-r1', 'run-r1', { error: new Error('a bug') }),
+  own('done.actor.settle-r1', 'settle-r1'),
+  own('error.actor.settle-r1', 'settle-r1', { error: gone }),
+  own('after.SUBMIT_LIMIT.runs.serving.submitting'),
+  own('after.STOP_LIMIT.runs.stopping'),
+];
+
+/** What decides about transitions. */
+function key({ value, status, context }: SnapshotFrom<typeof runs>): string {
+  const phases = Object.values(context.book).map(({ phase }) => phase);
+  const waiting = Math.min(context.submissions.length, 1);
+  const unsettled = Object.keys(context.unsettled);
+  return JSON.stringify([value, status, phases, waiting, unsettled, context.online]);
+}
+
+/** A child ends once it is there, and nobody's promise answers twice. */
+function canCome({ value, children, context }: SnapshotFrom<typeof runs>, event: { type: string }) {
+  const [, child] = /^xstate\.(?:done|error)\.actor\.(.*)$/.exec(event.type) ?? [];
+  if (context.submissions.length > 1 && event.type.endsWith('request')) return false;
+  if (child === undefined) return true;
+  return child === recovery ? value === 'recovering' : child in children;
+}
+
+test('generated walks end where the model says, and take every transition', () => {
+  const coverage = transitionCoverage(runsUnderTest);
+  const input = { machineId: 'm1', maxRuns: 2, now: () => 0 };
+  const walks = walksOf(runs, { input, events, key, canCome });
+  for (const walk of walks) {
+    const keeping = startKeeping({ inspect: coverage.inspect });
+    // The walk is made of the events above.
+    for (const event of walk.events as RunsEvent[]) keeping.send(event);
+    expect(keeping.snapshot().value, JSON.stringify(walk.events)).toEqual(walk.value);
+    keeping.stop();
+  }
+  expect(coverage.missing()).toEqual([]);
+});
