@@ -1,0 +1,86 @@
+/** Decides how one run goes: where, in which session, with which settings. */
+import { stat } from 'node:fs/promises';
+import { isAbsolute } from 'node:path';
+import { BridgeError } from '../../errors.ts';
+import type { RunPlan } from '../../machines/codex-process-events.ts';
+import type { PrepareInput } from '../../machines/codex-run.ts';
+import { policyOf } from '../../machines/run-book.ts';
+
+/** What Convex knows of a thread. */
+export interface RunThread {
+  threadId: string;
+  resumeId?: string;
+  cwd?: string;
+  model?: string;
+}
+
+export interface PrepareOptions {
+  /** Marks the run as ours; false when it is over, or another machine's. */
+  lease: (runId: string) => Promise<boolean>;
+  /** Null when there is no such thread. */
+  findThread: (threadDocId: string) => Promise<RunThread | null>;
+  /** Where a run goes whose thread has no directory. */
+  defaultDirectory: string;
+  log: (message: string, details: Record<string, string>) => void;
+}
+
+/**
+ * Null when the run is not ours to do. Errors: `thread_unknown`,
+ * `working_directory_missing`, `convex_unavailable`.
+ */
+export async function prepareRun(
+  { lease, findThread, defaultDirectory, log }: PrepareOptions,
+  { run, lastSessions }: PrepareInput,
+): Promise<RunPlan | null> {
+  if (!(await lease(run.runId))) return null;
+  const thread = await findThread(run.threadDocId);
+  if (thread === null) throw new BridgeError('thread_unknown', run.threadDocId);
+  const cwd = thread.cwd ?? defaultDirectory;
+  await requireDirectory(cwd);
+  const { sandbox, approvals } = policyOf(run);
+  if (sandbox === 'danger-full-access') {
+    log('codex runs with full access', { runId: run.runId, cwd, approvals });
+  }
+  const model = run.model ?? thread.model;
+  const resumeId = sessionFor(run.resumeId, thread, cwd, lastSessions);
+  return {
+    runId: run.runId,
+    threadId: thread.threadId,
+    prompt: run.text,
+    cwd,
+    ...(resumeId === undefined ? {} : { resumeId }),
+    ...(model === undefined ? {} : { model }),
+    sandbox,
+    approvals,
+  };
+}
+
+/**
+ * The session to go on with, or undefined for a new one. What this bridge ran last is
+ * newer than the thread's row. The last session of a directory belongs to another
+ * thread, so it is only taken when it is asked for by name ("last").
+ */
+export function sessionFor(
+  asked: string | undefined,
+  thread: RunThread,
+  cwd: string,
+  { ofThread, byDirectory }: PrepareInput['lastSessions'],
+): string | undefined {
+  if (asked === 'new' || asked === 'none') return undefined;
+  if (asked !== undefined && asked !== 'last') return asked;
+  const own = ofThread ?? thread.resumeId;
+  return own ?? (asked === 'last' ? byDirectory[cwd] : undefined);
+}
+
+async function requireDirectory(path: string): Promise<void> {
+  // It would be taken from where the daemon was started, which no client can know.
+  if (!isAbsolute(path)) {
+    throw new BridgeError('working_directory_missing', `${path} is not an absolute path`);
+  }
+  const found = await stat(path).catch((cause: unknown) => {
+    throw new BridgeError('working_directory_missing', path, { cause });
+  });
+  if (!found.isDirectory()) {
+    throw new BridgeError('working_directory_missing', `${path} is not a directory`);
+  }
+}

@@ -1,0 +1,127 @@
+/** Gets one job into Convex: in as few transactions as its limits allow, and around what it refuses. */
+import type { FunctionArgs, FunctionReturnType } from 'convex/server';
+import { getConvexSize } from 'convex/values';
+import type { api } from '../../../convex/_generated/api.js';
+import type { ThreadItem } from '../../codex/thread-item.ts';
+import type { BridgeError } from '../../errors.ts';
+import type { WriteJob, WriteResult } from '../../machines/protocol.ts';
+import { convexFailure } from './convex-failure.ts';
+import { storableItem } from './storable-item.ts';
+
+type Ingest = typeof api.messages.ingest;
+export type IngestBatch = FunctionArgs<Ingest>;
+
+/** One transaction; rejects with a BridgeError. */
+export type IngestPort = (batch: IngestBatch) => Promise<FunctionReturnType<Ingest>>;
+
+/** Of one transaction. Bytes as Convex counts them. */
+const BOUNDS = {
+  /** As `messages:ingest` bounds a batch. */
+  live: { items: 500, bytes: 4 * 1024 * 1024 },
+  /** Some 10 ms of the backend's time: a live line waits behind at most two of them. */
+  history: { items: 100, bytes: 128 * 1024 },
+};
+
+/**
+ * Writes the items in order; the cursor moves with the last of them. Items that
+ * Convex refuses for what they are come back as `rejected`, everything else is in.
+ * Rejects with a BridgeError when nothing can be written now (`convex_unavailable`)
+ * or the job as a whole is refused (`convex_rejected`). Doing it again is safe.
+ */
+export async function commitJob(
+  ingest: IngestPort,
+  machineId: string,
+  job: WriteJob,
+): Promise<WriteResult> {
+  const items = job.items.map(storableItem);
+  const write = async (items: ThreadItem[], moves: boolean): Promise<WriteResult> => ({
+    ...(await ingest({
+      machineId,
+      thread: job.thread,
+      items,
+      ...(moves && job.cursor ? { cursor: job.cursor } : {}),
+    })),
+    rejected: [],
+  });
+  const batches = inBatches(items, BOUNDS[job.priority]);
+  let result: WriteResult | undefined;
+  for (const [index, batch] of batches.entries()) {
+    const written = await writeAround(write, batch, index === batches.length - 1);
+    result = result ? sum(result, written) : written;
+  }
+  return result ?? (await write([], true));
+}
+
+type Write = (items: ThreadItem[], movesCursor: boolean) => Promise<WriteResult>;
+
+/** Halves what is refused until the single bad item is found. */
+async function writeAround(
+  write: Write,
+  items: ThreadItem[],
+  movesCursor: boolean,
+): Promise<WriteResult> {
+  try {
+    return await write(items, movesCursor);
+  } catch (thrown) {
+    const error = convexFailure(thrown);
+    const [first] = items;
+    if (error.retryable || first === undefined) throw error;
+    if (items.length === 1) return await writeWithout(write, first, movesCursor, error);
+    const middle = items.length >> 1;
+    const head = await writeAround(write, items.slice(0, middle), false);
+    return sum(head, await writeAround(write, items.slice(middle), movesCursor));
+  }
+}
+
+/**
+ * The item is to blame only if it is refused again, and the same batch without it
+ * is taken: a backend that refuses everything for a while must cost nobody a line.
+ */
+async function writeWithout(
+  write: Write,
+  item: ThreadItem,
+  movesCursor: boolean,
+  error: BridgeError,
+): Promise<WriteResult> {
+  try {
+    return await write([item], movesCursor);
+  } catch (again) {
+    if (convexFailure(again).retryable) throw again;
+  }
+  let rest: WriteResult;
+  try {
+    rest = await write([], movesCursor);
+  } catch (thrown) {
+    const failure = convexFailure(thrown);
+    throw failure.retryable ? failure : error;
+  }
+  return { ...rest, rejected: [{ key: item.key, reason: error.message }] };
+}
+
+function inBatches(items: ThreadItem[], bounds: { items: number; bytes: number }): ThreadItem[][] {
+  const batches: ThreadItem[][] = [];
+  let bytes = 0;
+  for (const item of items) {
+    const size = getConvexSize({ text: item.text, data: item.data });
+    const last = batches.at(-1);
+    if (last && last.length < bounds.items && bytes + size <= bounds.bytes) {
+      last.push(item);
+      bytes += size;
+    } else {
+      batches.push([item]);
+      bytes = size;
+    }
+  }
+  return batches;
+}
+
+function sum(one: WriteResult, other: WriteResult): WriteResult {
+  return {
+    threadDocId: other.threadDocId,
+    threadId: other.threadId,
+    inserted: one.inserted + other.inserted,
+    known: one.known + other.known,
+    claimed: one.claimed + other.claimed,
+    rejected: [...one.rejected, ...other.rejected],
+  };
+}

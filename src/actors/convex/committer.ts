@@ -1,0 +1,79 @@
+import { fromCallback, type CallbackActorLogic } from 'xstate';
+import { api } from '../../../convex/_generated/api.js';
+import type { CommitterCommand, CommitterEvent } from '../../machines/convex-writer.ts';
+import type { WriteJob } from '../../machines/protocol.ts';
+import { commitJob, type IngestPort } from './commit-job.ts';
+import type { ConvexConnection } from './connection.ts';
+import { convexFailure } from './convex-failure.ts';
+import { recall } from './recall.ts';
+import { RunJoins } from './run-joins.ts';
+
+interface CommitterOptions {
+  connection: Pick<ConvexConnection, 'mutation' | 'query'>;
+  /** Whose cursors and runs these are. */
+  machineId: string;
+}
+
+/** The writer's hands: joins sightings, commits jobs, recalls what an earlier life left. */
+export function committer({
+  connection,
+  machineId,
+}: CommitterOptions): CallbackActorLogic<CommitterCommand> {
+  return fromCallback<CommitterCommand>(({ sendBack, receive }) => {
+    const joins = new RunJoins();
+    /** Joined jobs until they are done: another attempt must not be matched again. */
+    const joined = new Map<string, WriteJob>();
+    const report = (event: CommitterEvent) => sendBack(event);
+
+    const join = ({ job, settles }: CommitterCommand & { type: 'commit.start' }): WriteJob => {
+      const known = joined.get(job.id);
+      if (known) return known;
+      const items = settles === undefined ? joins.apply(job) : joins.settle(settles);
+      const fresh = { ...job, items };
+      joined.set(job.id, fresh);
+      return fresh;
+    };
+
+    const commit = async (command: CommitterCommand & { type: 'commit.start' }): Promise<void> => {
+      const { attempt } = command;
+      const jobId = command.job.id;
+      try {
+        const ingest: IngestPort = (batch) => connection.mutation(api.messages.ingest, batch);
+        const result = await commitJob(ingest, machineId, join(command));
+        joined.delete(jobId);
+        report({ type: 'commit.done', jobId, attempt, result });
+      } catch (error) {
+        report({ type: 'commit.failed', jobId, attempt, error: convexFailure(error) });
+      }
+    };
+
+    const recallRuns = async (): Promise<void> => {
+      try {
+        const runs = await recall(
+          (args) => connection.query(api.messages.provisional, args),
+          machineId,
+        );
+        joins.restore(runs);
+        report({ type: 'recall.done', runs: runs.map(({ run }) => run) });
+      } catch (error) {
+        report({ type: 'recall.failed', error: convexFailure(error) });
+      }
+    };
+
+    receive((command) => {
+      switch (command.type) {
+        case 'commit.start':
+          void commit(command);
+          break;
+        case 'commit.forget':
+          joined.delete(command.jobId);
+          break;
+        case 'recall.start':
+          void recallRuns();
+          break;
+        default:
+          joins.note(command);
+      }
+    });
+  });
+}

@@ -1,0 +1,134 @@
+/** The rows of the table `runs`, for the keeper of all runs. */
+import { fromCallback, fromPromise, type EventObject } from 'xstate';
+import { api } from '../../../convex/_generated/api.js';
+import type { Doc, Id } from '../../../convex/_generated/dataModel.js';
+import { BridgeError } from '../../errors.ts';
+import type { OpenRun, RunOutcome } from '../../machines/run-events.ts';
+import type { OpenRunsEvent, SubmitInput, Submitted } from '../../machines/runs-events.ts';
+import type { RunThread } from '../codex-process/prepare-run.ts';
+import type { ConvexConnection } from './connection.ts';
+
+/**
+ * How long a run is ours, in milliseconds: the longest that a run may take, and an
+ * hour for ending it. So it never runs out, and need not be prolonged.
+ */
+const LEASE_MS = 25 * 60 * 60_000;
+
+/** Finds or makes the thread, then writes the prompt and the pending run in one transaction. */
+export function submitRun(connection: ConvexConnection) {
+  return fromPromise<Submitted, SubmitInput>(async ({ input }) => {
+    const { thread, ...run } = input;
+    const threadDocId = await threadFor(connection, thread, run.machineId);
+    const { runId, threadId } = await connection.mutation(api.runs.enqueue, {
+      ...run,
+      threadDocId,
+    });
+    const { machineId, ...settings } = run;
+    return {
+      run: { ...settings, machineId, runId, threadDocId, status: 'pending', createdAt: Date.now() },
+      threadId,
+    };
+  });
+}
+
+/** Sends all open runs at once and after each change, over every loss of the connection. */
+export function openRuns(connection: ConvexConnection) {
+  return fromCallback<EventObject, { machineId: string }>(({ sendBack }) =>
+    connection.onUpdate(api.runs.active, {}, (rows) => {
+      sendBack({ type: 'rows.open', runs: rows.flatMap(openRun) } satisfies OpenRunsEvent);
+    }),
+  );
+}
+
+/** Writes how a run ended. Doing it again changes nothing: the first end stands. */
+export function settleRow(connection: ConvexConnection) {
+  return fromPromise<void, RunOutcome>(async ({ input }) => {
+    const { state, error, exitCode, usage } = input;
+    // Ids of the table come from Convex itself.
+    const runId = input.runId as Id<'runs'>;
+    const exit = exitCode === null ? {} : { exitCode };
+    const spent = usage === undefined ? {} : { usage };
+    const reason = error?.message ?? state;
+    if (state === 'completed') {
+      await connection.mutation(api.runs.complete, { runId, ...exit, ...spent });
+    } else if (state === 'interrupted') {
+      await connection.mutation(api.runs.interrupt, { runId, error: reason, ...exit });
+    } else {
+      await connection.mutation(api.runs.fail, { runId, error: reason, ...exit, ...spent });
+    }
+  });
+}
+
+/** Marks a run as ours; false when it is over, or another machine's. */
+export async function leaseRun(
+  connection: ConvexConnection,
+  machineId: string,
+  runId: string,
+): Promise<boolean> {
+  const row = await connection.mutation(api.runs.lease, {
+    machineId,
+    runId: runId as Id<'runs'>,
+    leaseMs: LEASE_MS,
+  });
+  return row !== null;
+}
+
+export async function findThread(
+  connection: ConvexConnection,
+  id: string,
+): Promise<(RunThread & { docId: Id<'threads'> }) | null> {
+  const row = await connection.query(api.threads.byId, { id });
+  if (row === null) return null;
+  const { _id, threadId, resumeId, cwd, model } = row;
+  return {
+    docId: _id,
+    threadId,
+    ...(resumeId === undefined ? {} : { resumeId }),
+    ...(cwd === undefined ? {} : { cwd }),
+    ...(model === undefined ? {} : { model }),
+  };
+}
+
+async function threadFor(
+  connection: ConvexConnection,
+  wanted: SubmitInput['thread'],
+  machineId: string,
+): Promise<Id<'threads'>> {
+  if ('docId' in wanted) {
+    const found = await findThread(connection, wanted.docId);
+    if (found === null) throw new BridgeError('thread_unknown', wanted.docId);
+    return found.docId;
+  }
+  const { cwd, sessionId } = wanted;
+  const place = cwd === undefined ? {} : { cwd };
+  if (sessionId === undefined) {
+    return await connection.mutation(api.threads.create, { ...place, machineId });
+  }
+  const thread = { resumeId: sessionId, source: 'bridge' as const, ...place };
+  const { threadDocId } = await connection.mutation(api.threads.upsertFromStream, {
+    machineId,
+    thread,
+  });
+  return threadDocId;
+}
+
+function openRun(row: Doc<'runs'>): OpenRun[] {
+  const { _id, threadDocId, status, text, createdAt } = row;
+  if (status !== 'pending' && status !== 'processing') return [];
+  const { machineId, projectId, resumeId, model, sandbox, approvals } = row;
+  return [
+    {
+      runId: _id,
+      threadDocId,
+      status,
+      text,
+      createdAt,
+      ...(machineId === undefined ? {} : { machineId }),
+      ...(projectId === undefined ? {} : { projectId }),
+      ...(resumeId === undefined ? {} : { resumeId }),
+      ...(model === undefined ? {} : { model }),
+      ...(sandbox === undefined ? {} : { sandbox }),
+      ...(approvals === undefined ? {} : { approvals }),
+    },
+  ];
+}

@@ -1,0 +1,62 @@
+/** The recent past of the broadcast, for clients that come or come back. */
+export interface ReplayEntry {
+  seq: number;
+  /** The frame for every client, or what a plain client and a `?wrap=1` client get of a line. */
+  frame: string;
+  wrapped: string;
+  isLine: boolean;
+}
+
+/** Lines kept, as the control protocol promises. */
+const MAX_LINES = 2_000;
+/** Entries kept in all: broadcast events ride along, but a flood of them must not grow the buffer. */
+const MAX_ENTRIES = 4_000;
+/** Characters kept: lines can be megabytes long, and the buffer lives in memory. */
+const MAX_CHARACTERS = 16 * 1024 * 1024;
+
+export class ReplayBuffer {
+  #entries: ReplayEntry[] = [];
+  #lines = 0;
+  #characters = 0;
+  #seq: number;
+
+  /**
+   * Sequence numbers begin at the clock (milliseconds × 1000), so that a client's
+   * `since` from an earlier life of the daemon is below every new one.
+   */
+  constructor(now: number) {
+    this.#seq = now * 1000;
+  }
+
+  nextSeq(): number {
+    this.#seq += 1;
+    return this.#seq;
+  }
+
+  push(entry: ReplayEntry): void {
+    this.#entries.push(entry);
+    this.#lines += entry.isLine ? 1 : 0;
+    this.#characters += entry.wrapped.length;
+    while (
+      this.#lines > MAX_LINES ||
+      this.#entries.length > MAX_ENTRIES ||
+      (this.#characters > MAX_CHARACTERS && this.#entries.length > 1)
+    ) {
+      const dropped = this.#entries.shift();
+      if (dropped === undefined) return;
+      this.#lines -= dropped.isLine ? 1 : 0;
+      this.#characters -= dropped.wrapped.length;
+    }
+  }
+
+  /** Entries after `since`, oldest first; all there are when `since` is not given. */
+  after(since: number | undefined): readonly ReplayEntry[] {
+    if (since === undefined) return this.#entries;
+    const start = this.#entries.findIndex((entry) => entry.seq > since);
+    return start === -1 ? [] : this.#entries.slice(start);
+  }
+
+  get range(): { from: number; to: number } {
+    return { from: this.#entries[0]?.seq ?? 0, to: this.#entries.at(-1)?.seq ?? 0 };
+  }
+}

@@ -1,0 +1,89 @@
+/** The daemon of this machine, as the commands reach it. */
+import { request as httpRequest } from 'node:http';
+import { text as readAll } from 'node:stream/consumers';
+import { z } from 'zod';
+import type { Config } from '../config.ts';
+import { connectBridge, type BridgeConnection } from '../control/connect-bridge.ts';
+import { BridgeError } from '../errors.ts';
+import { readToken } from '../home.ts';
+
+/**
+ * Connects with the token of the home. Throws `bridge_unreachable` when nobody answers, and
+ * `bridge_refused` when somebody does who does not let us in.
+ */
+export async function connectLocalBridge(config: Config): Promise<BridgeConnection> {
+  const token = config.token ?? readToken(config.home);
+  const url = controlUrl(config);
+  if (token === undefined) {
+    throw new BridgeError(
+      'bridge_unreachable',
+      `${config.home} has no token, so no bridge has run there yet`,
+    );
+  }
+  try {
+    return await connectBridge({ url, token });
+  } catch (cause) {
+    throw await whyNot(url, token, cause);
+  }
+}
+
+/** Where a client on this machine finds the daemon: "all interfaces" is no address to connect to. */
+function controlUrl({ bind: { host, port } }: Config): string {
+  const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
+  return `ws://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}/ws`;
+}
+
+/** A WebSocket does not tell why it was refused, so the same is asked once more over HTTP. */
+async function whyNot(url: string, token: string, cause: unknown): Promise<BridgeError> {
+  const answer = await askToUpgrade(url, token).catch(() => undefined);
+  if (answer === undefined) {
+    return new BridgeError('bridge_unreachable', `nobody listens at ${url}`, { cause });
+  }
+  const { success, data } = refusal.safeParse(answer.body);
+  const reason = success ? data.message : `HTTP status ${answer.status}, so it is no bridge`;
+  return new BridgeError('bridge_refused', `${url}: ${reason}`, { cause });
+}
+
+const refusal = z.object({ message: z.string() });
+
+/** A daemon that is busy or just ending may not answer at all (ms). */
+const ANSWER_LIMIT_MS = 5_000;
+
+async function askToUpgrade(
+  url: string,
+  token: string,
+): Promise<{ status: number; body: unknown }> {
+  const { promise, resolve, reject } = Promise.withResolvers<{ status: number; body: unknown }>();
+  const request = httpRequest(url.replace(/^ws/, 'http'), {
+    signal: AbortSignal.timeout(ANSWER_LIMIT_MS),
+    headers: {
+      authorization: `Bearer ${token}`,
+      connection: 'Upgrade',
+      upgrade: 'websocket',
+      'sec-websocket-version': '13',
+      // Any 16 bytes will do: the connection is not used.
+      'sec-websocket-key': Buffer.alloc(16).toString('base64'),
+    },
+  });
+  request.on('error', reject);
+  request.on('upgrade', (_response, socket) => {
+    socket.destroy();
+    reject(new Error('It answers now.'));
+  });
+  request.on('response', (response) => {
+    readAll(response).then(
+      (text) => resolve({ status: response.statusCode ?? 0, body: jsonOf(text) }),
+      reject,
+    );
+  });
+  request.end();
+  return await promise;
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,141 @@
+/** The commands of `oa-bridge`, their arguments and their help. */
+import { Command, CommanderError } from 'commander';
+import { loadConfig, settings, type Config, type Setting, type SettingName } from '../config.ts';
+import { packageVersion } from '../version.ts';
+import type { ConvexFlags } from './convex.ts';
+import { EXIT, type ExitCode } from './exit-codes.ts';
+import type { TokenFlags } from './token.ts';
+
+/**
+ * Runs one command and returns its exit code.
+ * @param args without the names of node and of the script
+ */
+export async function program(args: string[]): Promise<ExitCode> {
+  let exitCode: ExitCode = EXIT.done;
+  const run =
+    <Extra extends unknown[]>(command: (config: Config, ...extra: Extra) => Promise<ExitCode>) =>
+    async (flags: Flags, ...extra: Extra) => {
+      exitCode = await command(loadConfig(flags, process.env), ...extra);
+    };
+
+  const root = new Command('oa-bridge')
+    .description('Runs Codex for your clients and mirrors every Codex session into Convex.')
+    .version(packageVersion(), '-V, --version')
+    .exitOverride()
+    .showHelpAfterError('(add --help for what is allowed)')
+    .addHelpText('after', EXIT_HELP);
+
+  withSettings(root.command('start'), Object.keys(settings) as SettingName[])
+    .description('start the daemon in the foreground')
+    .action(run(async (config) => (await import('./start.ts')).start(config)));
+
+  withSettings(root.command('status'), LOCAL)
+    .description('show every actor of the running daemon and its state')
+    .option('--json', 'for machines: the reply of bridge.status as it is')
+    .action((flags: Flags & { json?: boolean }) =>
+      run(async (config) => (await import('./status.ts')).status(config, flags.json ?? false))(
+        flags,
+      ),
+    );
+
+  withSettings(root.command('submit'), LOCAL)
+    .description('run a prompt with Codex, and print what it answers; reads standard input for "-"')
+    .argument('<text...>', 'the prompt, or "-"')
+    .option('--thread <id>', 'continue this thread (its document id); without it a new one is made')
+    .option('--cd <directory>', 'working directory of a new thread', process.cwd())
+    .option('--json', "print Codex's own lines instead of the answer")
+    .action((text: string[], flags: Flags & SubmitFlags) =>
+      run(async (config) => (await import('./submit.ts')).submit(config, text.join(' '), flags))(
+        flags,
+      ),
+    );
+
+  withSettings(root.command('token'), ['home', 'token'])
+    .description('print the token that clients present to the bridge, making one if there is none')
+    .option('--convex', "print a token for Convex instead, as a client's setAuth takes it; 1 hour")
+    .option(
+      '--jwks [with]',
+      'print the public keys that a deployment checks tokens with; adds ours',
+    )
+    .action((flags: Flags & TokenFlags) =>
+      run(async (config) => (await import('./token.ts')).token(config, flags))(flags),
+    );
+
+  const convex = withSettings(root.command('convex'), [...CONVEX]);
+  convex
+    .description('run the embedded Convex backend alone, without the bridge')
+    .option('--functions <directory>', "serve these functions instead of the bridge's own")
+    .option('--watch', 'load the functions anew when one of their files changes')
+    .option('--env-file <file>', 'environment variables of the functions, one name=value a line')
+    .option('--json', 'print the address as one line of JSON')
+    .addHelpText('after', ADMIN_HELP)
+    .action((flags: Flags & ConvexFlags) =>
+      run(async (config) => (await import('./convex.ts')).convex(config, flags))(flags),
+    );
+
+  withSettings(convex.command('export'), [...CONVEX])
+    .description('write all data as a ZIP that "npx convex import" takes, also while it is served')
+    .argument('<file>', 'a new file')
+    .action((file: string, _: unknown, command: Command) =>
+      run(async (config) => (await import('./convex-snapshot.ts')).exportConvex(config, file))(
+        command.optsWithGlobals(),
+      ),
+    );
+
+  withSettings(convex.command('import'), [...CONVEX])
+    .description('take over an export of Convex while nobody serves the database')
+    .argument(
+      '<file>',
+      'a ZIP from "oa-bridge convex export", "npx convex export" or the dashboard',
+    )
+    .option('--replace', 'rename the present database and put this one in its place')
+    .action((file: string, _: unknown, command: Command) => {
+      const flags = command.optsWithGlobals<Flags & { replace?: boolean }>();
+      return run(async (config) =>
+        (await import('./convex-snapshot.ts')).importConvex(config, file, flags.replace ?? false),
+      )(flags);
+    });
+
+  try {
+    await root.parseAsync(args, { from: 'user' });
+  } catch (error) {
+    // Commander has printed its message; help and version end with code 0.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
+    throw error;
+  }
+  return exitCode;
+}
+
+export interface SubmitFlags {
+  thread?: string;
+  cd: string;
+  json?: boolean;
+}
+
+type Flags = Partial<Record<SettingName, string>>;
+
+/** What a command needs in order to find the daemon of this machine. */
+const LOCAL: SettingName[] = ['home', 'bind', 'token'];
+const CONVEX: SettingName[] = ['home', 'convexPort', 'convexInterface', 'convexDb'];
+
+const ADMIN_HELP = `
+"npx convex run", "data" and "env list" work against it with
+  CONVEX_SELF_HOSTED_URL        the address that it prints
+  CONVEX_SELF_HOSTED_ADMIN_KEY  what the file "admin-key" beside the database holds (only you may read it)`;
+
+const EXIT_HELP = `
+Every setting can also be given by its environment variable, named in the help of each command.
+Exit codes: 0 done, 1 failed, 2 wrong arguments or configuration, 3 nobody answers, 130 interrupted.`;
+
+function withSettings(command: Command, names: SettingName[]): Command {
+  for (const name of names) {
+    const setting: Setting = settings[name];
+    if (setting.flag === undefined) {
+      command.addHelpText('after', `\n${setting.env}: ${setting.description} (${setting.default})`);
+      continue;
+    }
+    const shownDefault = setting.default === '' ? '' : `, default ${setting.default}`;
+    command.option(setting.flag, `${setting.description} (${setting.env}${shownDefault})`);
+  }
+  return command;
+}

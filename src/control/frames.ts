@@ -1,0 +1,217 @@
+/** Every frame that the daemon sends: replies, broadcasts and errors, with their schemas. */
+import { z } from 'zod';
+
+/** `interrupted` and `timedOut` are ends like `failed`; nothing stays "running" for ever. */
+export const runState = z.enum([
+  'queued',
+  'preparing',
+  'spawning',
+  'running',
+  'interrupting',
+  'completed',
+  'failed',
+  'interrupted',
+  'timedOut',
+]);
+export type RunState = z.infer<typeof runState>;
+
+export const controlErrorCode = z.enum([
+  'invalid_json',
+  'invalid_request',
+  'unknown_control',
+  'not_found',
+  'conflict',
+  'unavailable',
+  'too_large',
+  'rate_limited',
+  'internal',
+]);
+export type ControlErrorCode = z.infer<typeof controlErrorCode>;
+
+/** What an owner of a verb answers when it cannot do what was asked. */
+export interface ControlError {
+  code: ControlErrorCode;
+  message: string;
+  issues?: unknown[];
+}
+
+/** One run, as `bridge.run` shows it in replies and in broadcasts. */
+export const runFrame = z.object({
+  type: z.literal('bridge.run'),
+  runId: z.string(),
+  threadDocId: z.string(),
+  state: runState,
+  threadId: z.string().optional(),
+  resumeId: z.string().optional(),
+  cwd: z.string().optional(),
+  model: z.string().optional(),
+  sandbox: z.string(),
+  approvals: z.string(),
+  pid: z.int().optional(),
+  exitCode: z.int().nullable().optional(),
+  error: z.object({ code: z.string(), message: z.string() }).optional(),
+  /** Milliseconds since the epoch. */
+  createdAt: z.number(),
+  since: z.number(),
+});
+export type RunFrame = z.infer<typeof runFrame>;
+
+export const runsFrame = z.object({
+  type: z.literal('bridge.runs'),
+  items: z.array(runFrame.omit({ type: true })),
+});
+
+export const echoFrame = z.object({
+  type: z.literal('bridge.echo'),
+  ts: z.number(),
+  tag: z.string().optional(),
+  payload: z.json().optional(),
+});
+
+export const machineItem = z.object({
+  id: z.string(),
+  sessionId: z.string(),
+  parentId: z.string().nullable(),
+  machine: z.string(),
+  /** Dotted path of the active states, e.g. `watching.settled`. */
+  state: z.string(),
+  status: z.enum(['active', 'done', 'error', 'stopped']),
+  since: z.number(),
+  restarts: z.int(),
+  lastError: z.string().nullable(),
+  /** A bounded, redacted summary. */
+  context: z.record(z.string(), z.json()),
+});
+export type MachineItem = z.infer<typeof machineItem>;
+
+export const machinesFrame = z.object({
+  type: z.literal('bridge.machines'),
+  items: z.array(machineItem),
+});
+
+export const convexStatusFrame = z.object({
+  type: z.literal('bridge.convex_status'),
+  mode: z.enum(['embedded', 'sidecar', 'remote']),
+  state: z.string(),
+  healthy: z.boolean(),
+  url: z.string(),
+  db: z.string().nullable(),
+  tables: z.record(z.string(), z.number()).nullable(),
+  since: z.number(),
+  lastError: z.string().nullable(),
+});
+export type ConvexStatusFrame = z.infer<typeof convexStatusFrame>;
+
+/** What an official Convex client passes to `setAuth`; it asks again when the token nears its end. */
+export const convexTokenFrame = z.object({
+  type: z.literal('bridge.convex_token'),
+  /** Where this client reaches Convex. */
+  url: z.string(),
+  token: z.string(),
+  /** Milliseconds since the epoch. */
+  expiresAt: z.number(),
+});
+export type ConvexTokenFrame = z.infer<typeof convexTokenFrame>;
+
+export const watchStatusFrame = z.object({
+  type: z.literal('bridge.sessions_watch_status'),
+  enabled: z.boolean(),
+  state: z.string(),
+  root: z.string(),
+  files: z.object({ known: z.int(), tailing: z.int(), behind: z.int(), quarantined: z.int() }),
+  bytes: z.object({ read: z.number(), pending: z.number() }),
+  items: z.object({ inserted: z.int(), known: z.int(), rejected: z.int() }),
+  lastEventAt: z.number().nullable(),
+  lastError: z.string().nullable(),
+  /** Why changes are seen by polling, or not at all in some directory; null when all is well. */
+  degraded: z.string().nullable(),
+  restarts: z.int(),
+  since: z.number(),
+});
+export type WatchStatusFrame = z.infer<typeof watchStatusFrame>;
+
+export const bridgeStatusFrame = z.object({
+  type: z.literal('bridge.status'),
+  bind: z.string(),
+  version: z.string(),
+  pid: z.int(),
+  uptimeMs: z.number(),
+  codex: z.object({ bin: z.string(), version: z.string().nullable() }),
+  runs: z.object({ active: z.int(), queued: z.int() }),
+  lastThreadId: z.string().nullable(),
+  convexUrl: z.string(),
+  convexHealthy: z.boolean(),
+  actors: z.array(
+    machineItem.pick({
+      id: true,
+      machine: true,
+      state: true,
+      status: true,
+      since: true,
+      restarts: true,
+      lastError: true,
+    }),
+  ),
+});
+export type BridgeStatusFrame = z.infer<typeof bridgeStatusFrame>;
+
+/** What a supervisor did, as every subscriber sees it. */
+export const supervisorFrame = z.object({
+  type: z.literal('bridge.supervisor'),
+  supervisor: z.string(),
+  event: z.enum(['child.started', 'child.failed', 'child.restarted', 'child.stopped', 'escalated']),
+  child: z.string().optional(),
+  error: z.string().optional(),
+  attempt: z.int().optional(),
+  /** Milliseconds that the restart waited. */
+  delay: z.number().optional(),
+});
+
+const clientFrame = z.object({
+  type: z.enum(['bridge.client_connected', 'bridge.client_disconnected']),
+  clientId: z.string(),
+  clients: z.int(),
+});
+
+/** A reply to one client; the gateway adds `replyTo`. */
+export const replyFrame = z.discriminatedUnion('type', [
+  echoFrame,
+  bridgeStatusFrame,
+  convexStatusFrame,
+  convexTokenFrame,
+  watchStatusFrame,
+  runFrame,
+  runsFrame,
+  machinesFrame,
+]);
+export type ReplyFrame = z.infer<typeof replyFrame>;
+
+/** A broadcast; the gateway adds `seq` and `ts`. */
+export const broadcast = z.discriminatedUnion('type', [
+  runFrame,
+  watchStatusFrame,
+  convexStatusFrame,
+  supervisorFrame,
+  clientFrame,
+]);
+export type Broadcast = z.infer<typeof broadcast>;
+
+export const helloFrame = z.object({
+  type: z.literal('bridge.hello'),
+  protocol: z.literal(1),
+  bridgeId: z.string(),
+  machineId: z.string(),
+  version: z.string(),
+  convexUrl: z.string(),
+  /** Sequence numbers of the oldest and newest line that can be replayed; 0 and 0 when there is none. */
+  replay: z.object({ from: z.number(), to: z.number() }),
+});
+export type HelloFrame = z.infer<typeof helloFrame>;
+
+export const errorFrame = z.object({
+  type: z.literal('bridge.error'),
+  replyTo: z.union([z.string(), z.number()]).optional(),
+  code: controlErrorCode,
+  message: z.string(),
+  issues: z.array(z.unknown()).optional(),
+});

@@ -1,0 +1,64 @@
+/** Every request a client may send, one schema a verb. Unknown extra fields are ignored. */
+import { z } from 'zod';
+
+const id = z.union([z.string().max(256), z.number()]).optional();
+
+/** `threadDocId` etc. are opaque ids: short, and never a path. */
+const opaqueId = z
+  .string()
+  .min(1)
+  .max(128)
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._:-]*$/, 'letters, digits, ".", "_", ":" and "-" only');
+
+export const sandboxMode = z.enum(['read-only', 'workspace-write', 'danger-full-access']);
+export type SandboxMode = z.infer<typeof sandboxMode>;
+export const approvalMode = z.enum(['never', 'on-request', 'on-failure', 'untrusted']);
+export type ApprovalMode = z.infer<typeof approvalMode>;
+
+const echoFields = { id, payload: z.json().optional(), tag: z.string().max(256).optional() };
+
+export const controlRequest = z.discriminatedUnion('control', [
+  z.object({ control: z.literal('echo'), ...echoFields }),
+  z.object({ control: z.literal('debug.echo'), ...echoFields }),
+  z.object({ control: z.literal('debug.ping'), ...echoFields }),
+  z.object({ control: z.literal('bridge.status'), id }),
+  z.object({ control: z.literal('convex.status'), id }),
+  z.object({ control: z.literal('convex.token'), id }),
+  z.object({ control: z.literal('sessions.watch_status'), id }),
+  z.object({ control: z.literal('sessions.watch'), id, enabled: z.boolean() }),
+  z.object({
+    control: z.literal('run.submit'),
+    id,
+    threadDocId: opaqueId,
+    /** Sent to Codex on stdin, never as an argument. */
+    text: z.string().min(1).max(1_000_000),
+    projectId: opaqueId.optional(),
+    /** A Codex session id, `"new"`/`"none"` for a fresh one, `"last"` (default) for the thread's own. */
+    resumeId: opaqueId.optional(),
+    model: z
+      .string()
+      .min(1)
+      .max(128)
+      .regex(/^[^-\s]\S*$/)
+      .optional(),
+    sandbox: sandboxMode.optional(),
+    approvals: approvalMode.optional(),
+  }),
+  z.object({ control: z.literal('run.status'), id, runId: opaqueId }),
+  z.object({
+    control: z.literal('runs.list'),
+    id,
+    state: z.string().max(64).optional(),
+    limit: z.int().min(1).max(500).optional(),
+  }),
+  z.object({
+    control: z.literal('interrupt'),
+    id,
+    runId: opaqueId.optional(),
+    threadDocId: opaqueId.optional(),
+  }),
+  z.object({ control: z.literal('machines.list'), id }),
+]);
+
+export type ControlRequest = z.infer<typeof controlRequest>;
+export type ControlVerb = ControlRequest['control'];

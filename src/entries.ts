@@ -1,0 +1,25 @@
+/** Where the parts that are not imported lie: beside us, as sources or as built files. */
+import { fileURLToPath } from 'node:url';
+
+/** The program of the embedded backend's process. */
+export function embeddedConvexEntry(): string {
+  return here(`./embedded-convex/main${extension}`);
+}
+
+/** The bridge's own Convex functions: their folder, or what `npm run build` bundled of it. */
+export function functionsSource(): { folder: string } | { bundleFile: string } {
+  return isBuilt ? { bundleFile: here('../functions.js') } : { folder: here('../convex') };
+}
+
+/** How that program is given what its functions see as `process.env`. */
+export function environmentArguments(environment: Record<string, string>): string[] {
+  return Object.entries(environment).flatMap(([name, value]) => ['--env', `${name}=${value}`]);
+}
+
+/** The repository holds TypeScript, the published package JavaScript. */
+const isBuilt = import.meta.url.endsWith('.js');
+const extension = isBuilt ? '.js' : '.ts';
+
+function here(relative: string): string {
+  return fileURLToPath(new URL(relative, import.meta.url));
+}

@@ -1,0 +1,92 @@
+/**
+ * The catalogue of every error that the bridge can report. Each has a stable
+ * code, says whether trying again can help, and tells the reader what to do.
+ */
+export class BridgeError extends Error {
+  readonly code: ErrorCode;
+  readonly retryable: boolean;
+
+  constructor(code: ErrorCode, detail: string, options?: { cause?: unknown }) {
+    super(
+      detail === '' ? catalogue[code].message : `${catalogue[code].message}: ${detail}`,
+      options,
+    );
+    this.name = 'BridgeError';
+    this.code = code;
+    this.retryable = catalogue[code].retryable;
+  }
+}
+
+/** `retryable` decides, here and nowhere else, whether the same call may succeed later. */
+export const catalogue = {
+  config_invalid: { retryable: false, message: 'The configuration is not valid' },
+  home_locked: {
+    retryable: false,
+    message: 'Another oa-bridge already runs on this home; stop it first, or set OPENAGENTS_HOME',
+  },
+  home_unsafe: {
+    retryable: false,
+    message: 'The OpenAgents home is not private to you',
+  },
+  port_taken: {
+    retryable: false,
+    message: 'The address is already in use; stop the other program or choose another port',
+  },
+  convex_failed: { retryable: true, message: 'The Convex backend failed' },
+  convex_unavailable: { retryable: true, message: 'Convex cannot be reached right now' },
+  convex_corrupt: { retryable: false, message: 'The Convex database is damaged' },
+  convex_set_aside: {
+    retryable: false,
+    message:
+      'The Convex database was damaged; it was set aside, and a new one is filled from the session files',
+  },
+  convex_disk_full: {
+    retryable: true,
+    message: 'The disk is full; Convex answers, but writes nothing until there is room',
+  },
+  convex_misconfigured: {
+    retryable: false,
+    message: 'The Convex backend cannot serve as it is set up',
+  },
+  convex_snapshot: { retryable: false, message: 'The data of Convex was not moved' },
+  convex_rejected: { retryable: false, message: 'Convex refused the write' },
+  codex_missing: {
+    retryable: false,
+    message: 'Codex was not found; install it with "npm install -g @openai/codex" or set CODEX_BIN',
+  },
+  codex_failed: { retryable: false, message: 'Codex ended with an error' },
+  run_interrupted: { retryable: false, message: 'The run was interrupted' },
+  run_timed_out: { retryable: false, message: 'The run was ended for taking too long' },
+  run_taken: {
+    retryable: false,
+    message: 'The run is over already, or another machine has taken it',
+  },
+  run_unknown: { retryable: false, message: 'No run has this id' },
+  working_directory_missing: { retryable: false, message: 'The working directory does not exist' },
+  thread_unknown: { retryable: false, message: 'No thread has this id' },
+  session_unreadable: { retryable: true, message: 'The session file cannot be read' },
+  line_unparsable: {
+    retryable: false,
+    message: 'The line cannot be understood and was kept aside',
+  },
+  bridge_unreachable: {
+    retryable: true,
+    message: 'No bridge answers; start it with "oa-bridge start"',
+  },
+  bridge_refused: { retryable: false, message: 'The bridge refused the connection' },
+  restarts_exhausted: {
+    retryable: true,
+    message: 'A part failed too often to be started again',
+  },
+  shutdown: { retryable: true, message: 'The bridge is shutting down' },
+  internal: { retryable: false, message: 'Something failed inside the bridge' },
+} as const satisfies Record<string, { retryable: boolean; message: string }>;
+
+export type ErrorCode = keyof typeof catalogue;
+
+/** Any thrown value as a BridgeError, its origin kept as `cause`. */
+export function toBridgeError(thrown: unknown, code: ErrorCode = 'internal'): BridgeError {
+  if (thrown instanceof BridgeError) return thrown;
+  const detail = thrown instanceof Error ? thrown.message : String(thrown);
+  return new BridgeError(code, detail, { cause: thrown });
+}
