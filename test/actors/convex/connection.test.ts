@@ -1,0 +1,79 @@
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { WebSocketServer } from 'ws';
+import { api } from '../../../convex/_generated/api.js';
+import { ConvexConnection } from '../../../src/actors/convex/connection.ts';
+
+let connection: ConvexConnection;
+let logged: string[];
+beforeEach(() => {
+  logged = [];
+  connection = new ConvexConnection({
+    log: (level, message) => logged.push(`${level} ${message}`),
+  });
+});
+afterEach(async () => await connection.close());
+
+const rename = { id: 'thread', title: 'x' };
+const unavailable = { code: 'convex_unavailable', retryable: true };
+
+test('before a backend is known, every call says so', async () => {
+  expect(connection.url).toBeNull();
+  expect(connection.connected).toBe(false);
+  await expect(connection.mutation(api.threads.rename, rename)).rejects.toMatchObject(unavailable);
+  await expect(connection.query(api.threads.list, {})).rejects.toMatchObject(unavailable);
+});
+
+test('a call that waits for a backend ends when the connection is closed or opened elsewhere', async () => {
+  const [first, second] = [await deadAddress(), await deadAddress()];
+  connection.open(first);
+  expect(connection.url).toBe(first);
+  const renamed = failureOf(connection.mutation(api.threads.rename, rename));
+  connection.open(second);
+  expect(await renamed).toMatchObject(unavailable);
+  const listed = failureOf(connection.query(api.threads.list, {}));
+  await connection.close();
+  expect(await listed).toMatchObject(unavailable);
+  expect(connection.url).toBeNull();
+});
+
+test('a backend that breaks the protocol costs the client, not the process', async () => {
+  const server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
+  await once(server, 'listening');
+  const connected = vi.fn<(connected: boolean) => void>();
+  connection.onState(connected);
+  let connections = 0;
+  const secondClient = new Promise<void>((resolve) => {
+    server.on('connection', (socket) => {
+      connections += 1;
+      if (connections === 2) resolve();
+      // A fatal error makes the client throw inside its message handler.
+      else socket.send(JSON.stringify({ type: 'FatalError', error: 'made up' }));
+    });
+  });
+  connection.open(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  await secondClient;
+  expect(logged.join('\n')).toContain('made up');
+  await connection.close();
+  for (const socket of server.clients) socket.terminate();
+  await new Promise((resolve) => server.close(resolve));
+});
+
+async function failureOf(call: Promise<unknown>): Promise<unknown> {
+  return await call.then(
+    () => 'no failure',
+    (error: unknown) => error,
+  );
+}
+
+/** An address where nothing listens. */
+async function deadAddress(): Promise<string> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return `http://127.0.0.1:${port}`;
+}

@@ -1,0 +1,224 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { WebSocket } from 'ws';
+import { createActor, type Actor } from 'xstate';
+import { gatewayServer } from '../../../src/actors/gateway/server.ts';
+import { connectBridge } from '../../../src/control/connect-bridge.ts';
+import { BridgeError } from '../../../src/errors.ts';
+import { gateway } from '../../../src/machines/gateway.ts';
+
+const TOKEN = 'test-token-0123456789';
+
+let convexToken: (host: string) => Promise<{ url: string; token: string; expiresAt: number }>;
+let actor: Actor<typeof gateway>;
+let url: string;
+
+beforeEach(async () => {
+  actor = startGateway(0);
+  await vi.waitUntil(() => actor.getSnapshot().value === 'listening');
+  url = `ws://${actor.getSnapshot().context.address}/ws`;
+});
+
+afterEach(() => actor.stop());
+
+function startGateway(port: number): Actor<typeof gateway> {
+  const server = gatewayServer({
+    host: '127.0.0.1',
+    port,
+    access: { token: TOKEN, allowedOrigins: [], hostNames: [] },
+    hello: (host) => ({
+      bridgeId: 'bridge',
+      machineId: 'machine',
+      version: '0',
+      convexUrl: `http://${host}`,
+    }),
+    convexToken: async (host) => await convexToken(host),
+  });
+  return createActor(gateway.provide({ actors: { server } }), { systemId: 'gateway' }).start();
+}
+
+function line(text: string): void {
+  actor.send({ type: 'broadcast.line', runId: 'r', threadId: 't', stream: 'stdout', line: text });
+}
+
+/** A raw client that keeps every frame as text. */
+async function rawClient(query = ''): Promise<{ socket: WebSocket; frames: string[] }> {
+  const socket = new WebSocket(`${url}?token=${TOKEN}${query}`);
+  const frames: string[] = [];
+  socket.on('message', (data: Buffer) => frames.push(data.toString()));
+  await once(socket, 'open');
+  await vi.waitUntil(() => frames.length > 0);
+  return { socket, frames };
+}
+
+test('a client is greeted, and what it asks is answered with its own id', async () => {
+  const bridge = await connectBridge({ url, token: TOKEN });
+  expect(bridge.hello).toMatchObject({ type: 'bridge.hello', protocol: 1, bridgeId: 'bridge' });
+  const reply = await bridge.request('echo', { payload: { deep: [1] }, tag: 'x' });
+  expect(reply).toMatchObject({ type: 'bridge.echo', tag: 'x', payload: { deep: [1] } });
+  bridge.close();
+});
+
+test('a token for Convex comes with the address by which this client reaches it', async () => {
+  convexToken = (host) => Promise.resolve({ url: `http://${host}`, token: 'jwt', expiresAt: 5 });
+  const bridge = await connectBridge({ url, token: TOKEN });
+  const reply = await bridge.request('convex.token');
+  const { host } = new URL(url);
+  expect(reply).toMatchObject({ url: `http://${host}`, token: 'jwt', expiresAt: 5 });
+  expect(reply.type).toBe('bridge.convex_token');
+  convexToken = () => Promise.reject(new BridgeError('convex_unavailable', 'not yet'));
+  await expect(bridge.request('convex.token')).rejects.toMatchObject({ code: 'unavailable' });
+  bridge.close();
+});
+
+test('a request without an id is answered too, without replyTo', async () => {
+  const { socket, frames } = await rawClient();
+  socket.send('{"control":"debug.ping"}');
+  await vi.waitFor(() => expect(frames.some((frame) => frame.includes('bridge.echo'))).toBe(true));
+  expect(frames.find((frame) => frame.includes('bridge.echo'))).not.toContain('replyTo');
+  socket.terminate();
+});
+
+test('a wrong token gets 401 and a JSON body, and no upgrade', async () => {
+  const socket = new WebSocket(`${url}?token=wrong`);
+  const [, response] = await once(socket, 'unexpected-response');
+  expect(response.statusCode).toBe(401);
+  let body = '';
+  for await (const chunk of response) body += String(chunk);
+  expect(JSON.parse(body)).toMatchObject({ code: 'unauthorized' });
+});
+
+test('bad frames of every kind get bridge.error, and the connection goes on', async () => {
+  const { socket, frames } = await rawClient();
+  const bad = [
+    '{',
+    '{"id":1}',
+    '{"control":"x"}',
+    '',
+    `{"control":"echo","payload":"${'x'.repeat(1_100_000)}"}`,
+  ];
+  for (const frame of bad) socket.send(frame);
+  socket.send(Buffer.from([0, 1, 2]));
+  await vi.waitFor(() => expect(errorCodes(frames)).toHaveLength(6));
+  expect(errorCodes(frames)).toEqual([
+    'invalid_json',
+    'invalid_request',
+    'unknown_control',
+    'invalid_request',
+    'too_large',
+    'invalid_request',
+  ]);
+  expect(socket.readyState).toBe(WebSocket.OPEN);
+  socket.terminate();
+});
+
+test('a verb whose owner is not there is answered "unavailable"', async () => {
+  const bridge = await connectBridge({ url, token: TOKEN });
+  await expect(bridge.request('machines.list')).rejects.toMatchObject({ code: 'unavailable' });
+  bridge.close();
+});
+
+test('a request that is too large, or one too many, is refused under its own id', async () => {
+  const bridge = await connectBridge({ url, token: TOKEN });
+  const large = bridge.request('echo', { payload: 'x'.repeat(1_100_000) });
+  await expect(large).rejects.toMatchObject({ code: 'too_large' });
+  const many = Array.from({ length: 150 }, async (_, tag) => {
+    await bridge.request('echo', { tag: String(tag) });
+  });
+  const refused = (await Promise.allSettled(many)).filter(({ status }) => status === 'rejected');
+  expect(refused.length).toBeGreaterThan(0);
+  expect(refused[0]).toMatchObject({ reason: { code: 'rate_limited' } });
+  bridge.close();
+});
+
+test('more requests than the rate allows are refused one by one', async () => {
+  const { socket, frames } = await rawClient();
+  for (let index = 0; index < 150; index += 1) socket.send('{"control":"echo"}');
+  await vi.waitFor(() => expect(frames.length).toBeGreaterThanOrEqual(151));
+  expect(errorCodes(frames)).toContain('rate_limited');
+  expect(frames.filter((frame) => frame.includes('bridge.echo')).length).toBeGreaterThanOrEqual(
+    100,
+  );
+  socket.terminate();
+});
+
+test('lines come verbatim to plain clients and wrapped to those that ask', async () => {
+  const plain = await rawClient();
+  const wrapped = await rawClient('&wrap=1');
+  line('{"type":"turn.started"}');
+  await vi.waitFor(() => expect(plain.frames).toContain('{"type":"turn.started"}'));
+  await vi.waitFor(() =>
+    expect(wrapped.frames.some((frame) => frame.includes('codex.line'))).toBe(true),
+  );
+  const frame: unknown = JSON.parse(
+    wrapped.frames.find((text) => text.includes('codex.line')) ?? '',
+  );
+  expect(frame).toMatchObject({ runId: 'r', stream: 'stdout', line: '{"type":"turn.started"}' });
+  plain.socket.terminate();
+  wrapped.socket.terminate();
+});
+
+test('a client that comes back with ?since= gets what it missed, once', async () => {
+  for (let index = 0; index < 50; index += 1) line(`line ${index}`);
+  const first = await rawClient('&wrap=1');
+  await vi.waitFor(() => expect(lines(first.frames)).toHaveLength(50));
+  const seen = lines(first.frames)[29];
+  first.socket.terminate();
+  const second = await rawClient(`&wrap=1&since=${seen?.seq}`);
+  await vi.waitFor(() => expect(lines(second.frames)).toHaveLength(20));
+  expect(lines(second.frames)[0]?.line).toBe('line 30');
+  second.socket.terminate();
+});
+
+test('a client that does not read is dropped with 4008 while the others get every line', async () => {
+  const reader = await rawClient();
+  const { hostname, port } = new URL(url);
+  const stalled = connect(Number(port), hostname);
+  stalled.write(
+    `GET /ws?token=${TOKEN} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
+      'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n',
+  );
+  await vi.waitFor(() => expect(actor.getSnapshot().context.clients).toBe(2));
+  stalled.pause();
+  const big = 'x'.repeat(256 * 1024);
+  for (let index = 0; index < 100; index += 1) {
+    line(`${index}${big}`);
+    await vi.waitUntil(() => reader.frames.at(-1)?.endsWith('xxx') && reader.frames.length > index);
+  }
+  await vi.waitFor(() => expect(actor.getSnapshot().context.clients).toBe(1), { timeout: 5_000 });
+  await vi.waitFor(() =>
+    expect(reader.frames.filter((frame) => frame.endsWith('xxx'))).toHaveLength(100),
+  );
+  stalled.destroy();
+  reader.socket.terminate();
+});
+
+test('a taken port is told, and the gateway listens once it is free', async () => {
+  const port = Number(new URL(url).port);
+  const second = startGateway(port);
+  await vi.waitFor(() => expect(second.getSnapshot().value).toBe('failed'));
+  expect(second.getSnapshot().context.lastError).toMatch(/already in use.*OPENAGENTS_BIND/);
+  second.stop();
+});
+
+test('shutdown closes every client with 1001 and ends', async () => {
+  const { socket } = await rawClient();
+  const closed = once(socket, 'close');
+  actor.send({ type: 'shutdown' });
+  expect((await closed)[0]).toBe(1001);
+  await vi.waitFor(() => expect(actor.getSnapshot().status).toBe('done'));
+});
+
+function errorCodes(frames: string[]): string[] {
+  return frames
+    .map((frame) => JSON.parse(frame) as { type: string; code: string })
+    .filter((frame) => frame.type === 'bridge.error')
+    .map((frame) => frame.code);
+}
+
+function lines(frames: string[]): { seq: number; line: string }[] {
+  return frames
+    .map((frame) => JSON.parse(frame) as { type: string; seq: number; line: string })
+    .filter((frame) => frame.type === 'codex.line');
+}

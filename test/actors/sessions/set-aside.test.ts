@@ -1,0 +1,146 @@
+import { appendFileSync, readFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { createRolloutReader } from '../../../src/codex/rollout/create-rollout-reader.ts';
+import { Mirror, startSessions } from '../../support/sessions-harness.ts';
+import { createSession, type SessionWriter } from '../../support/session-writer.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
+
+let folder: ReturnType<typeof temporaryFolder>;
+let root: string;
+let session: SessionWriter;
+
+beforeEach(() => {
+  folder = temporaryFolder();
+  root = join(folder.path, 'sessions');
+  session = createSession(folder.path);
+  session.user('before');
+});
+afterEach(() => folder[Symbol.dispose]());
+
+const sha256 = (bytes: Buffer | string) => createHash('sha256').update(bytes).digest('hex');
+
+test.each([
+  ['invalid UTF-8', Buffer.from([0x7b, 0xff, 0xfe, 0x7d]), 'not UTF-8'],
+  ['NUL bytes, as a lost power supply leaves them', Buffer.alloc(64), 'contains NUL bytes'],
+  ['no JSON', Buffer.from('garbage'), 'not JSON'],
+  ['JSON that is no object', Buffer.from('[1,2]'), 'not a JSON object'],
+  [
+    'an unknown kind',
+    Buffer.from('{"timestamp":"2026-01-01T00:00:00Z","type":"new","payload":{}}'),
+    'unknown kind',
+  ],
+])('a line of %s is set aside and the next one is read', async (_, bytes, reason) => {
+  const offset = readFileSync(session.path).length;
+  appendFileSync(session.path, Buffer.concat([bytes, Buffer.from('\n')]));
+  session.assistant('after');
+  await using watch = startSessions({ root });
+  await watch.until(() => watch.mirror.texts(session.threadId).length === 2);
+  await watch.settled();
+  expect(watch.mirror.cursors.get(session.path)?.quarantine).toEqual([
+    {
+      offset,
+      length: bytes.length + 1,
+      sha256: sha256(bytes),
+      reason: expect.stringContaining(reason),
+      parserVersion: 1,
+    },
+  ]);
+  expect(watch.status()).toMatchObject({
+    files: { quarantined: 1, behind: 0 },
+    items: { rejected: 1 },
+    bytes: { pending: 0 },
+    lastError: null,
+  });
+});
+
+test('a whole line glued to a torn one is read, and only the torn one set aside', async () => {
+  const whole = session.draft(() => session.assistant('whole'));
+  const offset = readFileSync(session.path).length;
+  appendFileSync(session.path, whole.slice(0, 50) + whole);
+  await using watch = startSessions({ root });
+  await watch.until(() => watch.mirror.texts(session.threadId).length === 2);
+  await watch.settled();
+  expect(watch.mirror.texts(session.threadId)).toEqual(['before', 'whole']);
+  expect(watch.mirror.cursors.get(session.path)?.quarantine).toMatchObject([{ offset }]);
+});
+
+test('blank lines, carriage returns and a byte order mark are not worth a word', async () => {
+  const text = readFileSync(session.path, 'utf8').replaceAll('\n', '\r\n');
+  const other = session.path.replace(/rollout-/, 'rollout-copy-');
+  appendFileSync(other, `\uFEFF${text}\n  \n`);
+  await using watch = startSessions({ root });
+  await watch.until(() => watch.mirror.cursors.size === 2);
+  await watch.settled();
+  expect(watch.status()).toMatchObject({ items: { rejected: 0 }, bytes: { pending: 0 } });
+  expect(watch.mirror.texts(session.threadId)).toEqual(['before']);
+});
+
+test(
+  'a line of 50 MB is set aside without being held, and accounted for',
+  { timeout: 30_000 },
+  async () => {
+    const huge = Buffer.alloc(50 * 1_024 * 1_024, 'x');
+    appendFileSync(session.path, huge);
+    await using watch = startSessions({ root });
+    await watch.until(() => watch.mirror.texts(session.threadId).length === 1);
+    await watch.until(() => watch.status().bytes.pending === huge.length);
+    await watch.settled();
+    appendFileSync(session.path, '\n');
+    session.assistant('after');
+    await watch.until(() => watch.mirror.texts(session.threadId).length === 2);
+    await watch.settled();
+    expect(watch.mirror.cursors.get(session.path)?.quarantine).toMatchObject([
+      { length: huge.length + 1, sha256: sha256(huge) },
+    ]);
+    expect(watch.status().bytes.pending).toBe(0);
+  },
+);
+
+test('what an older parser set aside is tried again by a newer one', async () => {
+  appendFileSync(session.path, '{"kind":"of tomorrow"}\n');
+  const mirror = new Mirror();
+  {
+    await using watch = startSessions({ root, mirror });
+    await watch.until(() => mirror.cursors.get(session.path)?.quarantine.length === 1);
+    await watch.settled();
+  }
+  const offset = mirror.cursors.get(session.path)?.offset;
+  await using watch = startSessions({
+    root,
+    mirror,
+    parserVersion: 2,
+    createReader(file) {
+      const reader = createRolloutReader(file);
+      return {
+        ...reader,
+        get thread() {
+          return reader.thread;
+        },
+        push: (line, at) =>
+          line.includes('of tomorrow') ? { items: [], problems: [] } : reader.push(line, at),
+      };
+    },
+  });
+  await watch.until(() => mirror.cursors.get(session.path)?.parserVersion === 2);
+  await watch.settled();
+  expect(mirror.cursors.get(session.path)).toMatchObject({ offset, generation: 0, quarantine: [] });
+  expect(mirror.texts(session.threadId)).toEqual(['before']);
+});
+
+test('a file that names no thread backs off and says why, until a line does', async () => {
+  const nameless = join(root, 'rollout-nameless.jsonl');
+  const [meta = '', ...rest] = readFileSync(session.path, 'utf8').split('\n');
+  const threadId = '0198c0de-0000-7000-8000-000000000002';
+  appendFileSync(nameless, rest.join('\n'));
+  await using watch = startSessions({ root });
+  await watch.until(() => watch.status().lastError?.includes('names a thread') === true);
+  await watch.until(() => watch.mirror.texts(session.threadId).length === 1);
+  await watch.until(() => watch.status().state === 'watching.dirty');
+  expect(watch.status().files.behind).toBe(1);
+  appendFileSync(nameless, `${meta.replaceAll(session.threadId, threadId)}\n`);
+  await watch.until(() => watch.mirror.threads.has(threadId));
+  // What was read in vain is not lost.
+  expect(watch.mirror.texts(threadId)).toEqual(['before']);
+});

@@ -1,0 +1,89 @@
+/** The published package: packed, put where npm would put it, and run from there. */
+import { mkdirSync, readFileSync, readdirSync, symlinkSync } from 'node:fs';
+import { dirname, join, normalize } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { execa } from 'execa';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { z } from 'zod';
+import { startDaemonProcess } from '../support/daemon-process.ts';
+import { createSession } from '../support/session-writer.ts';
+import { subscribe } from '../support/subscriber.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const manifest = z
+  .object({
+    name: z.string(),
+    version: z.string(),
+    dependencies: z.record(z.string(), z.string()),
+    exports: z
+      .record(
+        z.string(),
+        z.union([z.string(), z.object({ types: z.string(), default: z.string() })]),
+      )
+      .transform((all) => Object.values(all).filter((entry) => typeof entry !== 'string')),
+  })
+  .parse(JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')));
+
+let folder: ReturnType<typeof temporaryFolder>;
+/** Where npm would have put the package. */
+let installed: string;
+let cli: string;
+
+beforeAll(async () => {
+  folder = temporaryFolder();
+  installed = join(folder.path, 'node_modules', manifest.name);
+  cli = join(installed, 'dist', 'src', 'cli.js');
+  // `npm pack` builds first.
+  await execa('npm', ['pack', '--silent', '--pack-destination', folder.path], { cwd: root });
+  mkdirSync(installed, { recursive: true });
+  const tarball = join(folder.path, `${manifest.name}-${manifest.version}.tgz`);
+  await execa('tar', ['-xzf', tarball, '--strip-components=1', '-C', installed]);
+  // Only what the manifest names, so that nothing else can be what makes it work.
+  for (const dependency of Object.keys(manifest.dependencies)) {
+    const link = join(folder.path, 'node_modules', dependency);
+    mkdirSync(dirname(link), { recursive: true });
+    symlinkSync(join(root, 'node_modules', dependency), link, 'junction');
+  }
+});
+
+afterAll(() => folder[Symbol.dispose]());
+
+test('it holds JavaScript to run, and TypeScript only of the functions to deploy', () => {
+  const files = readdirSync(installed, { recursive: true, encoding: 'utf8' });
+  const typeScript = files.filter((file) => /(?<!\.d)\.tsx?$/.test(file));
+  expect(typeScript.filter((file) => !file.startsWith('convex'))).toEqual([]);
+  expect(typeScript).toContain(join('convex', 'schema.ts'));
+  expect(files).toContain(join('convex', '_generated', 'api.js'));
+  for (const { types, default: program } of manifest.exports) {
+    expect(files).toContain(normalize(types));
+    expect(files).toContain(normalize(program));
+  }
+});
+
+test('its command runs the daemon: a session line reaches an official client', async () => {
+  const { stdout } = await execa(process.execPath, [cli, '--version']);
+  expect(stdout).toBe(manifest.version);
+
+  const session = createSession(join(folder.path, 'codex'));
+  session.user('seen by the published package');
+  await using daemon = await startDaemonProcess({ folder: folder.path, cli });
+  await using app = subscribe(daemon);
+  const shows = (text: string) =>
+    app.messages(session.threadId, (rows) => rows.some((row) => row.text === text));
+  await shows('seen by the published package');
+  session.assistant('and as it grows');
+  await shows('and as it grows');
+  expect(daemon.log.filter(({ level }) => (level ?? 0) >= 50)).toEqual([]);
+});
+
+test('its client of the control protocol is imported by name', async () => {
+  const program = `
+    import { connectBridge } from '${manifest.name}/control';
+    import { bridgeStatusFrame } from '${manifest.name}/control/frames';
+    console.log(typeof connectBridge, typeof bridgeStatusFrame.parse);`;
+  const { stdout } = await execa(process.execPath, ['--input-type=module', '-e', program], {
+    cwd: folder.path,
+  });
+  expect(stdout).toBe('function function');
+});

@@ -1,0 +1,143 @@
+/** One run under a simulated clock, between a keeper that listens and a Codex that does as it is told. */
+import {
+  createActor,
+  fromCallback,
+  fromPromise,
+  setup,
+  SimulatedClock,
+  type ActorRefFrom,
+  type EventObject,
+  type InspectionEvent,
+  type SnapshotFrom,
+} from 'xstate';
+import type {
+  CodexProcessCommand,
+  CodexProcessEvent,
+  RunPlan,
+} from '../../src/machines/codex-process-events.ts';
+import { codexRun, type PrepareInput } from '../../src/machines/codex-run.ts';
+import type { OpenRun, RunOutcome } from '../../src/machines/run-events.ts';
+
+export interface Running {
+  clock: SimulatedClock;
+  send: ActorRefFrom<typeof codexRun>['send'];
+  snapshot(): SnapshotFrom<typeof codexRun>;
+  /** Dotted, e.g. `running.turn`. */
+  state(): string;
+  /** What the keeper was told, oldest first. */
+  reports: EventObject[];
+  /** What the gateway was told. */
+  lines: EventObject[];
+  /** The signals that the process got, oldest first. */
+  signals: string[];
+  /** Whether there is a process actor. */
+  hasProcess(): boolean;
+  /** What the run has asked the preparation, oldest first. */
+  preparations: PrepareInput[];
+  /** The preparation ends. */
+  prepared(plan: RunPlan | null): Promise<void>;
+  unprepared(error: unknown): Promise<void>;
+  /** Codex speaks. */
+  codex(...events: CodexProcessEvent[]): void;
+  outcome(): RunOutcome | undefined;
+  stop(): void;
+}
+
+export const openRun: OpenRun = {
+  runId: 'r1',
+  threadDocId: 'd1',
+  status: 'pending',
+  text: 'do it',
+  createdAt: 1,
+};
+
+export const runPlan: RunPlan = {
+  runId: 'r1',
+  threadId: 't1',
+  prompt: 'do it',
+  cwd: '/w',
+  sandbox: 'danger-full-access',
+  approvals: 'never',
+};
+
+/** The one that `startRunning` started last. */
+let current: Pick<Running, 'signals' | 'preparations'> & {
+  answer: PromiseWithResolvers<RunPlan | null>;
+};
+
+/** One and the same machine for every start, so that its transitions can be counted. */
+export const runUnderTest = codexRun.provide({
+  actors: {
+    prepare: fromPromise<RunPlan | null, PrepareInput>(async ({ input }) => {
+      current.preparations.push(input);
+      current.answer = Promise.withResolvers();
+      return await current.answer.promise;
+    }),
+    process: fromCallback<CodexProcessCommand, { plan: RunPlan }>(({ receive }) => {
+      const { signals } = current;
+      receive(({ signal }) => void signals.push(signal));
+    }),
+  },
+});
+
+export function startRunning(inspect?: (event: InspectionEvent) => void): Running {
+  const clock = new SimulatedClock();
+  const reports: EventObject[] = [];
+  const lines: EventObject[] = [];
+  const mine: typeof current = {
+    signals: [],
+    preparations: [],
+    answer: Promise.withResolvers(),
+  };
+  current = mine;
+  const listener = (heard: EventObject[]) =>
+    fromCallback(({ receive }) => receive((event) => void heard.push(event)));
+  const tree = setup({
+    actors: { run: runUnderTest, keeper: listener(reports), gateway: listener(lines) },
+  }).createMachine({
+    invoke: [
+      { src: 'gateway', systemId: 'gateway' },
+      { src: 'keeper', systemId: 'runs' },
+      { src: 'run', systemId: 'run', input: { run: openRun, now: () => clock.now() } },
+    ],
+  });
+  const root = createActor(tree, { clock, ...(inspect && { inspect }) }).start();
+  // Registered above under this name.
+  const run: ActorRefFrom<typeof codexRun> = root.system.get('run');
+  return {
+    clock,
+    send: (event) => run.send(event),
+    snapshot: () => run.getSnapshot(),
+    state: () => dotted(run.getSnapshot().value),
+    reports,
+    lines,
+    signals: mine.signals,
+    hasProcess: () => 'process' in run.getSnapshot().children,
+    preparations: mine.preparations,
+    prepared: async (plan) => {
+      mine.answer.resolve(plan);
+      await settled();
+    },
+    unprepared: async (error) => {
+      mine.answer.reject(error);
+      await settled();
+    },
+    codex: (...events) => {
+      for (const event of events) run.send(event);
+    },
+    outcome: () => run.getSnapshot().output,
+    stop: () => void root.stop(),
+  };
+}
+
+function dotted(value: unknown): string {
+  if (typeof value !== 'object' || value === null) return String(value);
+  return Object.entries(value)
+    .map(([name, inner]) => `${name}.${dotted(inner)}`)
+    .join();
+}
+
+/** A promise actor answers a few microtasks after its promise. */
+async function settled(): Promise<void> {
+  await new Promise((resolve) => setImmediate(resolve));
+}

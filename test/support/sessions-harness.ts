@@ -1,0 +1,220 @@
+/**
+ * The sessions watcher with its real actors, on real files, between a Convex and a
+ * writer that only remember. Jobs are taken as Convex does: a key once, the cursor
+ * with the rows.
+ */
+import { createActor, fromCallback, setup, type ActorRefFrom } from 'xstate';
+import { discovery, type DiscoveryOptions } from '../../src/actors/sessions/discovery.ts';
+import { SessionFiles } from '../../src/actors/sessions/session-files.ts';
+import { tailReader, type TailReaderOptions } from '../../src/actors/sessions/tail-reader.ts';
+import { createRolloutReader } from '../../src/codex/rollout/create-rollout-reader.ts';
+import { PARSER_VERSION } from '../../src/codex/rollout/rollout-reader.ts';
+import type { ThreadItem } from '../../src/codex/thread-item.ts';
+import type { WatchStatusFrame } from '../../src/control/frames.ts';
+import { BridgeError } from '../../src/errors.ts';
+import {
+  SYSTEM,
+  type FileCursor,
+  type GatewayCommand,
+  type WriteJob,
+  type WriterCommand,
+  type WriterReply,
+} from '../../src/machines/protocol.ts';
+import { watchStatus } from '../../src/machines/sessions-status.ts';
+import { sessionsWatch } from '../../src/machines/sessions-watch.ts';
+import { tail } from '../../src/machines/tail.ts';
+
+/** What Convex would hold; survives restarts of the watcher in a test. */
+export class Mirror {
+  readonly jobs: WriteJob[] = [];
+  readonly cursors = new Map<string, FileCursor>();
+  /** Rows in the order of their arrival, by thread. */
+  readonly threads = new Map<string, Map<string, ThreadItem>>();
+  /** While set, jobs are left without an answer. */
+  isHolding = false;
+  /** Items that are refused for what they are. */
+  refuses: (item: ThreadItem) => boolean = () => false;
+
+  take(job: WriteJob): WriterReply {
+    const { resumeId = '' } = job.thread;
+    const rows = this.threads.get(resumeId) ?? new Map<string, ThreadItem>();
+    this.threads.set(resumeId, rows);
+    const rejected = job.items.filter((item) => this.refuses(item));
+    const before = rows.size;
+    for (const item of job.items) if (!rejected.includes(item)) rows.set(item.key, item);
+    if (job.cursor !== undefined) this.cursors.set(job.cursor.path, job.cursor);
+    const inserted = rows.size - before;
+    return {
+      type: 'write.done',
+      jobId: job.id,
+      result: {
+        threadDocId: resumeId,
+        threadId: resumeId,
+        inserted,
+        known: job.items.length - inserted - rejected.length,
+        claimed: 0,
+        rejected: rejected.map(({ key }) => ({ key, reason: 'refused by the test' })),
+      },
+    };
+  }
+
+  /** The texts of a thread's messages, in order. */
+  texts(threadId: string): string[] {
+    return [...(this.threads.get(threadId)?.values() ?? [])]
+      .filter(({ kind }) => kind === 'message')
+      .map(({ text }) => text ?? '');
+  }
+
+  get rows(): number {
+    return [...this.threads.values()].reduce((sum, rows) => sum + rows.size, 0);
+  }
+}
+
+export interface SessionsHarness {
+  readonly mirror: Mirror;
+  readonly statuses: WatchStatusFrame[];
+  readonly replies: GatewayCommand[];
+  status(): WatchStatusFrame;
+  actor: ActorRefFrom<typeof sessionsWatch>;
+  /** Resolves as soon as the condition holds; it is looked at after every change. */
+  until(condition: () => boolean): Promise<void>;
+  settled(): Promise<void>;
+  setConvex(online: boolean): void;
+  /** The writer forgets what it has in hand, as after a crash, and says that it is there. */
+  restartWriter(): void;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+export interface HarnessOptions extends Partial<Omit<DiscoveryOptions, 'files'>> {
+  root: string;
+  mirror?: Mirror;
+  online?: boolean;
+  createReader?: TailReaderOptions['createReader'];
+  parserVersion?: number;
+  /** Milliseconds until a failed scan is tried again. */
+  retryDelay?: number;
+}
+
+export function startSessions(options: HarnessOptions): SessionsHarness {
+  const { root, mirror = new Mirror() } = options;
+  const { createReader = createRolloutReader, parserVersion = PARSER_VERSION } = options;
+  const waiting = new Set<() => void>();
+  const statuses: WatchStatusFrame[] = [];
+  const replies: GatewayCommand[] = [];
+  let online = options.online ?? true;
+  const changed = () => {
+    for (const check of waiting) check();
+  };
+
+  const files = new SessionFiles(parserVersion);
+  const discoveryOptions: DiscoveryOptions = {
+    files,
+    loadCursors:
+      options.loadCursors ??
+      async function* () {
+        yield [...mirror.cursors.values()];
+      },
+    ...(options.watch === undefined ? {} : { watch: options.watch }),
+    ...(options.times === undefined ? {} : { times: options.times }),
+  };
+  const sessions = sessionsWatch.provide({
+    ...(options.retryDelay === undefined ? {} : { delays: { RETRY_DELAY: options.retryDelay } }),
+    actors: {
+      discovery: discovery(discoveryOptions),
+      tail: tail.provide({
+        actors: { reader: tailReader({ files, createReader, parserVersion }) },
+      }),
+    },
+  });
+
+  const writer = fromCallback<WriterCommand>(({ receive, system }) => {
+    receive(({ job }) => {
+      mirror.jobs.push(job);
+      changed();
+      if (mirror.isHolding) return;
+      const reply = mirror.take(job);
+      // As the real one: the answer comes later, never within the call.
+      setImmediate(() => {
+        system.get(SYSTEM.sessions)?.send(reply);
+        changed();
+      });
+    });
+  });
+  const convex = fromCallback<{ type: 'convex.state?' }>(({ receive, system }) => {
+    receive(() => system.get(SYSTEM.sessions)?.send(convexState(online)));
+  });
+  const gateway = fromCallback<GatewayCommand>(({ receive }) => {
+    receive((command) => {
+      if (command.type !== 'broadcast') replies.push(command);
+      else if (command.frame.type === 'bridge.sessions_watch_status') statuses.push(command.frame);
+      changed();
+    });
+  });
+  const tree = setup({ actors: { sessions, writer, convex, gateway } }).createMachine({
+    invoke: [
+      { src: 'writer', systemId: SYSTEM.writer },
+      { src: 'convex', systemId: SYSTEM.convex },
+      { src: 'gateway', systemId: SYSTEM.gateway },
+      {
+        src: 'sessions',
+        id: 'sessions',
+        systemId: SYSTEM.sessions,
+        input: { root, enabled: true, now: Date.now },
+      },
+    ],
+  });
+  const rootActor = createActor(tree);
+  rootActor.start();
+  const actor: ActorRefFrom<typeof sessionsWatch> = rootActor.system.get(SYSTEM.sessions);
+  actor.subscribe(changed);
+
+  const until = (condition: () => boolean) =>
+    new Promise<void>((resolve) => {
+      const check = () => {
+        if (!condition()) return;
+        waiting.delete(check);
+        resolve();
+      };
+      waiting.add(check);
+      check();
+    });
+  const status = () => watchStatus(actor.getSnapshot().context);
+
+  return {
+    mirror,
+    statuses,
+    replies,
+    status,
+    actor,
+    until,
+    settled: () => until(() => status().state === 'watching.settled'),
+    setConvex(isOnline) {
+      online = isOnline;
+      actor.send(convexState(online));
+    },
+    restartWriter() {
+      mirror.isHolding = false;
+      actor.send({ type: 'writer.started' });
+    },
+    async [Symbol.asyncDispose]() {
+      actor.send({ type: 'shutdown' });
+      rootActor.stop();
+      // Readers close their files when what they are at is done.
+      await new Promise((resolve) => setImmediate(resolve));
+    },
+  };
+}
+
+function convexState(online: boolean) {
+  return online
+    ? ({ type: 'convex.online' } as const)
+    : ({ type: 'convex.offline', reason: 'taken away by the test' } as const);
+}
+
+/** What a writer says that cannot write now. */
+export function refusal(
+  job: WriteJob,
+  code: 'convex_rejected' | 'convex_unavailable',
+): WriterReply {
+  return { type: 'write.failed', jobId: job.id, error: new BridgeError(code, 'by the test') };
+}
