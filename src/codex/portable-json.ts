@@ -4,6 +4,7 @@
  * arguments (`$ref`) break the first, generated trees the second. Pure.
  */
 import { createHash } from 'node:crypto';
+import { readStandIn } from './condense/stand-in.ts';
 import type { JsonObject, JsonValue } from './thread-item.ts';
 
 /** Convex allows 16 levels in all; the document, `data` and the field in it are some of them. */
@@ -44,6 +45,8 @@ export interface EmbeddedImage {
 
 /** What a data URL holds, or null when the text is none. */
 export function embeddedImage(url: string): EmbeddedImage | null {
+  const standIn = readStandIn(url);
+  if (standIn) return standIn;
   const match = DATA_URL.exec(url.slice(0, 200));
   if (!match) return null;
   return pictureOf(match[1] ?? 'application/octet-stream', url.slice(match[0].length));
@@ -51,6 +54,8 @@ export function embeddedImage(url: string): EmbeddedImage | null {
 
 /** What to keep of base64 content. */
 export function pictureOf(mime: string, base64: string): EmbeddedImage {
+  const standIn = readStandIn(base64, mime);
+  if (standIn) return standIn;
   const content = Buffer.from(base64, 'base64');
   return {
     mime,

@@ -19,12 +19,12 @@ export function outputLines(
   onLine: (line: string | null, bytes: number) => void,
   maxLineBytes = MAX_LINE_BYTES,
 ): OutputLines {
-  const splitter = new LineSplitter(0, maxLineBytes);
+  const splitter = new LineSplitter(0, maxLineBytes, () => ({ push() {}, end: () => null }));
   let emitted = 0;
   const push = (chunk: Buffer) => {
-    for (const { bytes, length } of splitter.push(chunk)) {
+    for (const { content, length } of splitter.push(chunk)) {
       emitted += length;
-      onLine(bytes === null ? null : withoutReturn(bytes.toString('utf8')), length - 1);
+      onLine(content === null ? null : withoutReturn(content.toString('utf8')), length - 1);
     }
   };
   stream.on('data', push);

@@ -1,33 +1,42 @@
 /**
  * Cuts a file's bytes into lines at byte 10, and nowhere else: Codex writes U+2028
  * inside strings, at which `readline` would split. Memory is bounded by the longest
- * line that is kept; a longer one is only hashed on its way past.
+ * line that is kept; of a longer one is kept what its taker makes of it on its way past.
  */
-import { createHash, type Hash } from 'node:crypto';
 
-export interface SplitLine {
+export interface SplitLine<Long> {
   /** Where it starts in the file. */
   offset: number;
   /** Bytes, with the newline. */
   length: number;
-  /** Without the newline; null when the line was too long to keep. */
-  bytes: Buffer | null;
-  /** Hex, of the bytes without the newline; only of a line that was not kept. */
-  sha256?: string;
+  /** The line without its newline, or what is left of one that was too long to keep. */
+  content: Buffer | Long;
 }
 
-export class LineSplitter {
+/** Takes in one line that is too long to keep; the pieces are not to be kept either. */
+export interface LongLineTaker<Long> {
+  push(piece: Buffer): void;
+  end(): Long;
+}
+
+export class LineSplitter<Long> {
   readonly #maxLength: number;
+  readonly #takeLong: (offset: number) => LongLineTaker<Long>;
   #lineStart: number;
   #pieces: Buffer[] = [];
   #torn = 0;
   /** Set while a line that is too long goes past. */
-  #overlong: Hash | null = null;
+  #long: LongLineTaker<Long> | null = null;
 
   /** `offset` is where the first byte comes from; a line must start there. */
-  constructor(offset: number, maxLength: number) {
+  constructor(
+    offset: number,
+    maxLength: number,
+    takeLong: (offset: number) => LongLineTaker<Long>,
+  ) {
     this.#lineStart = offset;
     this.#maxLength = maxLength;
+    this.#takeLong = takeLong;
   }
 
   /** Where the next bytes must come from. */
@@ -36,8 +45,8 @@ export class LineSplitter {
   }
 
   /** Takes the bytes at `position` (and keeps them: they must not be overwritten). */
-  push(chunk: Buffer): SplitLine[] {
-    const lines: SplitLine[] = [];
+  push(chunk: Buffer): SplitLine<Long>[] {
+    const lines: SplitLine<Long>[] = [];
     let start = 0;
     for (let end = chunk.indexOf(10); end !== -1; end = chunk.indexOf(10, start)) {
       lines.push(this.#finish(chunk.subarray(start, end)));
@@ -48,30 +57,29 @@ export class LineSplitter {
     return lines;
   }
 
-  #finish(rest: Buffer): SplitLine {
+  #finish(rest: Buffer): SplitLine<Long> {
     this.#keep(rest);
-    const line: SplitLine = {
+    const line: SplitLine<Long> = {
       offset: this.#lineStart,
       length: this.#torn + 1,
-      bytes: this.#overlong === null ? joined(this.#pieces) : null,
-      ...(this.#overlong === null ? {} : { sha256: this.#overlong.digest('hex') }),
+      content: this.#long === null ? joined(this.#pieces) : this.#long.end(),
     };
     this.#lineStart += line.length;
     this.#pieces = [];
     this.#torn = 0;
-    this.#overlong = null;
+    this.#long = null;
     return line;
   }
 
   #keep(piece: Buffer): void {
     this.#torn += piece.length;
-    if (this.#overlong === null && this.#torn > this.#maxLength) {
-      this.#overlong = createHash('sha256');
-      for (const kept of this.#pieces) this.#overlong.update(kept);
+    if (this.#long === null && this.#torn > this.#maxLength) {
+      this.#long = this.#takeLong(this.#lineStart);
+      for (const kept of this.#pieces) this.#long.push(kept);
       this.#pieces = [];
     }
-    if (this.#overlong === null) this.#pieces.push(piece);
-    else this.#overlong.update(piece);
+    if (this.#long === null) this.#pieces.push(piece);
+    else this.#long.push(piece);
   }
 }
 

@@ -1,10 +1,12 @@
 /** One line of a session file as items, or as a line that is set aside: never an exception, never silence. */
 import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
-import type { LineProblem, RolloutReader } from '../../codex/rollout/rollout-reader.ts';
+import type { LinePosition, RolloutReader } from '../../codex/rollout/rollout-reader.ts';
 import type { ThreadItem } from '../../codex/thread-item.ts';
 import type { QuarantinedLine } from '../../machines/protocol.ts';
+import { gluedParts } from './glued-line.ts';
 import type { SplitLine } from './line-splitter.ts';
+import type { LongPart } from './long-line.ts';
 
 export interface LineResult {
   items: ThreadItem[];
@@ -13,65 +15,89 @@ export interface LineResult {
 
 /** A byte order mark, which some editors put before the first line. */
 const BYTE_ORDER_MARK = '\uFEFF';
-/** How each line that Codex writes begins, since it wraps them. */
-const LINE_START = '{"timestamp":';
 /** Characters. A reason may quote what it complains about. */
 const MAX_REASON = 300;
 
 export function readLine(
   reader: RolloutReader,
-  line: SplitLine,
+  line: SplitLine<LongPart[]>,
   parserVersion: number,
 ): LineResult {
-  const { offset, length, bytes } = line;
-  const aside = (reason: string): LineResult => ({
-    items: [],
-    quarantine: [
-      {
-        offset,
-        length,
-        sha256: line.sha256 ?? sha256(bytes ?? Buffer.alloc(0)),
-        reason: reason.slice(0, MAX_REASON),
-        parserVersion,
-      },
-    ],
-  });
-  if (bytes === null) return aside(`a line of ${length} bytes is too long to be read whole`);
-  if (!isUtf8(bytes)) return aside('not UTF-8');
-  if (bytes.includes(0)) return aside('contains NUL bytes');
-  const text = offset === 0 ? withoutByteOrderMark(bytes.toString()) : bytes.toString();
-  if (text.trim() === '') return { items: [], quarantine: [] };
-
-  const { items, problems } = push(reader, text, { offset, length });
-  if (problems.length === 0) return { items, quarantine: [] };
-  const broken = aside(problems.map(({ reason }) => reason).join('; '));
-  const rest = items.length === 0 ? gluedLine(line, text) : null;
-  if (rest === null) return { items, quarantine: broken.quarantine };
-  const result = readLine(reader, rest, parserVersion);
-  return { ...result, quarantine: [...broken.quarantine, ...result.quarantine] };
+  const reading = new Reading(reader, parserVersion);
+  const { content, offset, length } = line;
+  if (Buffer.isBuffer(content)) reading.line(content, { offset, length });
+  else for (const part of content) reading.longPart(part);
+  return reading.result;
 }
 
-/**
- * After a failed write Codex opens the file again and repeats the line, so that a torn
- * line and a whole one can stand on one. Null when this is no such line.
- */
-function gluedLine({ offset, length }: SplitLine, text: string): SplitLine | null {
-  const start = text.lastIndexOf(LINE_START);
-  if (start <= 0 || isJson(text)) return null;
-  const bytes = Buffer.from(text.slice(start));
-  return { offset: offset + length - 1 - bytes.length, length: bytes.length + 1, bytes };
-}
+class Reading {
+  readonly result: LineResult = { items: [], quarantine: [] };
+  readonly #reader: RolloutReader;
+  readonly #parserVersion: number;
 
-function push(
-  reader: RolloutReader,
-  text: string,
-  at: { offset: number; length: number },
-): { items: ThreadItem[]; problems: Pick<LineProblem, 'reason'>[] } {
-  try {
-    return reader.push(text, at);
-  } catch (thrown) {
-    const reason = thrown instanceof Error ? thrown.message : String(thrown);
-    return { items: [], problems: [{ reason: `the parser failed: ${reason}` }] };
+  constructor(reader: RolloutReader, parserVersion: number) {
+    this.#reader = reader;
+    this.#parserVersion = parserVersion;
+  }
+
+  line(bytes: Buffer, at: LinePosition): void {
+    const broken = this.#whole(bytes, at);
+    if (broken === null) return;
+    const parts = gluedParts(bytes);
+    if (parts === null) return this.#setAside(at, sha256(bytes), broken);
+    for (const { start, end, isWhole } of parts) {
+      const part = bytes.subarray(start, end);
+      const offset = at.offset + start;
+      // The newline belongs to the last one.
+      const length = end === bytes.length ? at.length - start : part.length;
+      if (isWhole) this.#parse(part, part.toString(), { offset, length });
+      else this.#setAside({ offset, length }, sha256(part), `${broken} (glued lines)`);
+    }
+  }
+
+  longPart({ content, sha256: hash, ...place }: LongPart): void {
+    if ('problem' in content) return this.#setAside(place, hash, content.problem);
+    const { text, sha256: condensed } = content;
+    const reason = this.#push(text, { ...place, condensed: { sha256: condensed } });
+    if (reason !== null) this.#setAside(place, hash, reason);
+  }
+
+  /** Why the line is no text of one JSON value; else it is dealt with. */
+  #whole(bytes: Buffer, at: LinePosition): string | null {
+    if (!isUtf8(bytes)) return 'not UTF-8';
+    if (bytes.includes(0)) return 'contains NUL bytes';
+    const text = at.offset === 0 ? withoutByteOrderMark(bytes.toString()) : bytes.toString();
+    return text.trim() === '' ? null : this.#parse(bytes, text, at);
+  }
+
+  /** Also sets aside what is JSON, but nothing that is known. */
+  #parse(bytes: Buffer, text: string, at: LinePosition): string | null {
+    const reason = this.#push(text, at);
+    if (reason === null) return null;
+    if (!isJson(text)) return reason;
+    this.#setAside(at, sha256(bytes), reason);
+    return null;
+  }
+
+  /** Returns what is wrong with the line. */
+  #push(text: string, at: LinePosition): string | null {
+    try {
+      const { items, problems } = this.#reader.push(text, at);
+      this.result.items.push(...items);
+      return problems.length === 0 ? null : problems.map(({ reason }) => reason).join('; ');
+    } catch (thrown) {
+      return `the parser failed: ${thrown instanceof Error ? thrown.message : String(thrown)}`;
+    }
+  }
+
+  #setAside({ offset, length }: LinePosition, hash: string, reason: string): void {
+    this.result.quarantine.push({
+      offset,
+      length,
+      sha256: hash,
+      reason: reason.slice(0, MAX_REASON),
+      parserVersion: this.#parserVersion,
+    });
   }
 }
 

@@ -16,6 +16,7 @@ import type {
 } from '../../machines/protocol.ts';
 import { fingerprint, isFingerprintFinal, tailHash } from './file-identity.ts';
 import { LineSplitter, type SplitLine } from './line-splitter.ts';
+import { LongLine, type LongPart } from './long-line.ts';
 import { readLine } from './read-line.ts';
 import { refusedLines, rejectBatch, setAside, type Place, type Proposal } from './refused.ts';
 import { SessionFile } from './session-file.ts';
@@ -29,8 +30,10 @@ const BATCH_BYTES = 256 * 1_024;
 const BATCH_FILE_BYTES = 2 * 1_024 * 1_024;
 /** Bytes. With more than this to read, a live file is history too until its end is near. */
 const LIVE_BACKLOG = 1_024 * 1_024;
-/** Bytes. Longer lines are set aside: to parse one would cost several times as much memory. */
-const MAX_LINE_LENGTH = 8 * 1_024 * 1_024;
+/** Bytes. Longer lines are condensed: to parse one would cost several times as much memory. */
+const MAX_LINE_LENGTH = 512 * 1_024;
+/** Bytes that are left of a condensed line, at most. */
+const MAX_CONDENSED_LENGTH = 2 * MAX_LINE_LENGTH;
 /** Bytes. A shorter torn line is read anew each time, in case it was taken back and written differently. */
 const MAX_TORN_REREAD = 64 * 1_024;
 /** Bytes that an item costs besides what its line holds. */
@@ -59,9 +62,9 @@ export class SessionReader {
   readonly #options: SessionReaderOptions;
   #file: SessionFile | null = null;
   #lines: RolloutReader;
-  #splitter = new LineSplitter(0, MAX_LINE_LENGTH);
+  #splitter = splitterFrom(0);
   /** Split, but not parsed yet. */
-  #split: SplitLine[] = [];
+  #split: SplitLine<LongPart[]>[] = [];
   /** The lines before this offset were parsed. */
   #parsedTo = 0;
   /** What is committed; `#proposal` is what will be. */
@@ -209,7 +212,7 @@ export class SessionReader {
 
   #resplit(): void {
     this.#split = [];
-    this.#splitter = new LineSplitter(this.#parsedTo, MAX_LINE_LENGTH);
+    this.#splitter = splitterFrom(this.#parsedTo);
   }
 
   async #readBatch(file: SessionFile, end: number): Promise<Batch> {
@@ -232,7 +235,7 @@ export class SessionReader {
     return batch;
   }
 
-  #parse(line: SplitLine, batch: Batch): void {
+  #parse(line: SplitLine<LongPart[]>, batch: Batch): void {
     const { items, quarantine } = readLine(this.#lines, line, this.#options.parserVersion);
     this.#parsedTo = line.offset + line.length;
     if (line.offset < this.#cursor.offset) return;
@@ -241,7 +244,7 @@ export class SessionReader {
     batch.items.push(...items);
     for (const { key } of items)
       batch.places.push({ key, offset: line.offset, length: line.length });
-    batch.bytes += line.length + items.length * ITEM_OVERHEAD;
+    batch.bytes += Math.min(line.length, MAX_CONDENSED_LENGTH) + items.length * ITEM_OVERHEAD;
   }
 
   async #propose(
@@ -295,6 +298,10 @@ export class SessionReader {
     this.#owesCursor = false;
     return job;
   }
+}
+
+function splitterFrom(offset: number): LineSplitter<LongPart[]> {
+  return new LineSplitter(offset, MAX_LINE_LENGTH, (start) => new LongLine(start));
 }
 
 function freshCursor(path: string, parserVersion: number, generation: number): FileCursor {

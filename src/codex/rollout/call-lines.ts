@@ -73,7 +73,7 @@ function readCall(context: LineContext): string | undefined {
 
 /** Shown at once, in progress; its output or its item completes it under the same key. */
 function openCall(
-  { state, line, ts, emit }: LineContext,
+  { state, line, ts, emit, bound }: LineContext,
   parsed: Parameters<typeof turnOf>[1],
   callId: string | undefined,
   content: ItemContent,
@@ -86,17 +86,18 @@ function openCall(
   if (state.shown.has(callId) || state.openCalls.has(callId)) return leftOutBecause.sameAsItem;
   const item = itemOf(state.keyIn(turnId, callId), content, { ts, turnId, itemId: callId });
   item.partial = true;
-  state.openCalls.set(callId, item);
+  state.openCalls.set(callId, bound(item));
   return emit(item);
 }
 
-function readOutput({ state, line, ts, emit }: LineContext): string | undefined {
+function readOutput(context: LineContext): string | undefined {
+  const { state, line, emit } = context;
   const parsed = output.parse(line.payload);
   const callId = parsed.call_id;
   const open = state.openCalls.get(callId);
   if (!open) {
     if (state.shown.has(callId)) return leftOutBecause.sameAsItem;
-    return emit(furtherOutput({ state, line, ts, emit }, parsed));
+    return emit(furtherOutput(context, parsed));
   }
   const { partial: _, ...call } = open;
   const completed = withOutput(call, parsed.output);
@@ -105,13 +106,13 @@ function readOutput({ state, line, ts, emit }: LineContext): string | undefined 
     return leftOutBecause.stillRunning;
   }
   state.openCalls.delete(callId);
-  state.closedCalls.set(callId, completed);
+  state.closedCalls.set(callId, completed.text ?? '');
   return emit(completed);
 }
 
 /** A call may give back more than once, and a copied history may lack the call: rows of their own. */
 function furtherOutput({ state, line, ts }: LineContext, parsed: z.infer<typeof output>) {
-  const tool = state.closedCalls.get(parsed.call_id)?.text ?? 'unknown';
+  const tool = state.closedCalls.get(parsed.call_id) ?? 'unknown';
   const content = toolContent({ tool, result: portableJson(parsed.output), status: 'completed' });
   const key = parsed.id ?? state.contentKey('output', line.payload);
   return itemOf(key, content, { ts, turnId: turnOf(state, parsed), itemId: parsed.id });

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { boundedItem } from '../bounded-item.ts';
+import { condensedItem } from '../condense/condensed-item.ts';
 import type { ThreadItem, ThreadPatch } from '../thread-item.ts';
 import { wrapBareLine } from './bare-line.ts';
 import { callLines } from './call-lines.ts';
@@ -36,8 +37,10 @@ export function createRolloutReader({ path }: { path: string }): RolloutReader {
     if (!line) return { ...outcome, problems: [unknown('no kind that Codex writes')] };
     if (!parsed.line) state.isBare = true;
     const items: ThreadItem[] = [];
-    const read = readLine(state, line, items);
-    outcome.items = bounded(items, { path, ...at });
+    state.condensed = at.condensed && { payload: line.payload, ...at.condensed };
+    const bound = bounding(path, at);
+    const read = readLine(state, line, items, bound);
+    outcome.items = items.map(bound);
     if (read.leftOut !== undefined) outcome.leftOut = read.leftOut;
     if (read.problem) outcome.problems.push(read.problem);
     if (state.threadChanged) outcome.thread = thread();
@@ -64,7 +67,12 @@ interface LineRead {
   problem?: LineProblem;
 }
 
-function readLine(state: RolloutState, line: RolloutLine, items: ThreadItem[]): LineRead {
+function readLine(
+  state: RolloutState,
+  line: RolloutLine,
+  items: ThreadItem[],
+  bound: (item: ThreadItem) => ThreadItem,
+): LineRead {
   const ts = line.ts ?? (state.lastTs === 0 ? (state.thread.createdAt ?? 0) : state.lastTs);
   state.lastTs = ts;
   state.lines += 1;
@@ -78,7 +86,7 @@ function readLine(state: RolloutState, line: RolloutLine, items: ThreadItem[]): 
     items.push(...(Array.isArray(emitted) ? emitted : [emitted as ThreadItem]));
   };
   try {
-    const leftOut = lineReaders[kind]?.({ state, line, ts, emit });
+    const leftOut = lineReaders[kind]?.({ state, line, ts, emit, bound });
     return leftOut === undefined ? {} : { leftOut };
   } catch (error) {
     if (!(error instanceof z.ZodError)) throw error;
@@ -96,9 +104,11 @@ function kindOf({ type, payload }: RolloutLine): string {
   return parsed.success ? `${kind}/${parsed.data.item.type}` : kind;
 }
 
-function bounded(items: ThreadItem[], at: LinePosition & { path: string }): ThreadItem[] {
-  if (at.length < SMALL_LINE_BYTES) return items;
-  return items.map((item) => boundedItem(item, { path: at.path, offset: at.offset }));
+/** Makes an item of this line as large as a row may be. */
+function bounding(path: string, { offset, length, condensed }: LinePosition) {
+  if (condensed) return (item: ThreadItem) => condensedItem(item, { path, offset }, length);
+  if (length < SMALL_LINE_BYTES) return (item: ThreadItem) => item;
+  return (item: ThreadItem) => boundedItem(item, { path, offset });
 }
 
 function unknown(kind: string): LineProblem {

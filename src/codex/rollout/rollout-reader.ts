@@ -19,7 +19,13 @@ export interface RolloutReader {
 
 export interface LinePosition {
   offset: number;
+  /** Bytes in the file. */
   length: number;
+  /** Set when `line` is only what is left of a longer one (`json-condenser.ts`). */
+  condensed?: {
+    /** Hex, of the whole payload as `JSON.stringify` writes it. */
+    sha256: string;
+  };
 }
 
 export interface LineOutcome {

@@ -18,6 +18,8 @@ export interface LineContext {
   /** Milliseconds since the epoch: the line's, else that of the line before. */
   ts: number;
   emit: (items: ThreadItem | readonly ThreadItem[]) => undefined;
+  /** For items that are kept for a later line, which may be short: what is emitted is bounded anyway. */
+  bound: (item: ThreadItem) => ThreadItem;
 }
 
 export class RolloutState {
@@ -35,8 +37,8 @@ export class RolloutState {
   readonly openCalls = new Map<string, ThreadItem>();
   /** Open calls that outlive their turn: commands in the background. */
   readonly background = new Set<string>();
-  /** Calls of this turn that have one, by `call_id`. */
-  readonly closedCalls = new Map<string, ItemContent>();
+  /** The texts of this turn's calls that have one, by `call_id`. */
+  readonly closedCalls = new Map<string, string>();
   /** Ids of this turn's items that were emitted in full. */
   readonly shown = new Set<string>();
   /** Reasoning and searches displayed under another id than the model's copy of them. */
@@ -52,6 +54,8 @@ export class RolloutState {
   readonly inheritance = new Inheritance();
   /** The file numbers its lines (0.148 and later): its items have ids of their own. */
   hasOrdinals = false;
+  /** The payload that is being read, where it is only what is left of a longer one. */
+  condensed: { payload: unknown; sha256: string } | undefined;
   readonly #occurrences = new Map<string, number>();
 
   constructor(path: string) {
@@ -82,7 +86,10 @@ export class RolloutState {
    * of it this is, because identical lines are common and all of them real.
    */
   contentKey(type: string, payload: unknown): string {
-    const hash = createHash('sha256').update(JSON.stringify(payload)).digest('hex');
+    const hash =
+      this.condensed && this.condensed.payload === payload
+        ? this.condensed.sha256
+        : createHash('sha256').update(JSON.stringify(payload)).digest('hex');
     const n = this.#occurrences.get(hash) ?? 0;
     this.#occurrences.set(hash, n + 1);
     return `${type}/${hash}/${n}`;
