@@ -233,10 +233,15 @@ const tables = `
   CREATE TABLE meta (
     one INTEGER PRIMARY KEY CHECK (one = 1),
     last_ts INTEGER NOT NULL,
-    last_creation_time REAL NOT NULL,
-    schema TEXT
+    last_creation_time REAL NOT NULL
   );
-  INSERT INTO meta VALUES (1, 0, 0, NULL);
+  INSERT INTO meta VALUES (1, 0, 0);
+  -- One row. Apart from meta: that is written with every commit, and this may be many pages.
+  CREATE TABLE deployed_schema (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    json TEXT
+  );
+  INSERT INTO deployed_schema VALUES (1, NULL);
   -- Numbers are part of document ids: never reused, never deleted.
   CREATE TABLE tables (
     number INTEGER PRIMARY KEY,

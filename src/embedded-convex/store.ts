@@ -122,7 +122,8 @@ export class Store {
     this.#catalog = this.#database.transaction(() => {
       const next = applySchema(this.#database, this.#documents, this.#catalog, schema);
       const text = json === null ? null : JSON.stringify(json);
-      this.#database.prepare('UPDATE meta SET schema = ?, last_ts = ?').run(text, ts);
+      this.#database.prepare('UPDATE deployed_schema SET json = ?').run(text);
+      this.#database.prepare('UPDATE meta SET last_ts = ?').run(ts);
       return next;
     });
     this.#lastTs = ts;
@@ -246,7 +247,7 @@ function readMeta(database: Database): {
 } {
   const row = new RowQuery<[string, number, string | null]>(
     database,
-    'SELECT CAST(last_ts AS TEXT), last_creation_time, schema FROM meta',
+    'SELECT CAST(last_ts AS TEXT), last_creation_time, json FROM meta, deployed_schema',
   ).first();
   if (row === null) throw new StoreError('DatabaseCorrupt', 'the table meta is empty');
   const [lastTs, lastCreationTime, schema] = row;

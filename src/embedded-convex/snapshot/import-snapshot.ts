@@ -68,7 +68,7 @@ const lockWaitMs = 2000;
 function lookInto(database: Database): Before {
   const meta = new RowQuery<[string, string | null]>(
     database,
-    'SELECT CAST(last_ts AS TEXT), schema FROM meta',
+    'SELECT CAST(last_ts AS TEXT), json FROM meta, deployed_schema',
   ).first();
   const counts = new RowQuery<[number | null]>(database, 'SELECT sum(documents) FROM tables');
   const [ts = '0', schema = null] = meta ?? [];
