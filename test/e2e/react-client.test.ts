@@ -1,13 +1,23 @@
 /** What a page with `convex/react` shows, render by render, on the embedded backend. */
+import { copyFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { ConvexHttpClient } from 'convex/browser';
 import { beforeAll, expect, test } from 'vitest';
-import { api, startBackend } from '../embedded-convex/support/backend.ts';
+import { api, functionsFolder, startBackend } from '../embedded-convex/support/backend.ts';
 import { freePort, spawnBackend } from '../embedded-convex/support/backend-process.ts';
+import { writeFunctions } from '../embedded-convex/support/functions-folder.ts';
+import { tokenIssuer } from '../embedded-convex/support/token-issuer.ts';
 import { openPage } from '../support/browser.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { until } from '../support/until.ts';
 
 const ENTRY = 'rooms.tsx';
+
+const AUTH_CONFIG = `
+const issuer = process.env.TEST_ISSUER;
+export default {
+  providers: [{ type: 'customJwt', issuer, jwks: process.env.TEST_JWKS, algorithm: 'ES256' }],
+};`;
 
 /** What `rooms.tsx` sets in its page; this file's own types know no browser, hence the casts. */
 interface PageWindow {
@@ -128,11 +138,20 @@ test('a query shows what it had while the backend is away, and what is new when 
 });
 
 test('two identities on one page see their own results, and never those of the other', async () => {
-  await using backend = await startBackend({
-    verifyIdentity: (subject) =>
-      Promise.resolve({ identity: { tokenIdentifier: subject, subject }, expiresAt: null }),
+  using folder = temporaryFolder();
+  const issuer = await tokenIssuer();
+  const functions = writeFunctions(folder.path, { 'auth.config.ts': AUTH_CONFIG });
+  for (const file of ['rooms.ts', 'schema.ts']) {
+    copyFileSync(join(functionsFolder, file), join(functions, file));
+  }
+  const env = { TEST_ISSUER: issuer.issuer, TEST_JWKS: issuer.dataUrl };
+  await using backend = await startBackend({ functions, env });
+  await using opened = await openPage(ENTRY, {
+    convex: backend.url,
+    names: '',
+    Ada: await issuer.sign({ sub: 'Ada' }),
+    Grace: await issuer.sign({ sub: 'Grace' }),
   });
-  await using opened = await openPage(ENTRY, { convex: backend.url, names: '' });
   const { page } = opened;
   await page.waitForSelector('#Ada:text("Ada")');
   await page.waitForSelector('#Grace:text("Grace")');

@@ -96,7 +96,7 @@ function Name({ of }: { of: string }) {
 function Names() {
   return ['Ada', 'Grace'].map((name) => {
     const client = new ConvexReactClient(url);
-    client.setAuth(() => Promise.resolve(name));
+    client.setAuth(() => Promise.resolve(parameters.get(name)));
     return (
       <ConvexProvider key={name} client={client}>
         <Name of={name} />
