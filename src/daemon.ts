@@ -17,6 +17,9 @@ import { checkFunctions } from './actors/convex/check-functions.ts';
 import { committer } from './actors/convex/committer.ts';
 import { ConvexConnection } from './actors/convex/connection.ts';
 import { loadCursors } from './actors/convex/load-cursors.ts';
+import { createMessageReader } from './actors/messages/message-reader.ts';
+import { messageLookup } from './actors/messages/message-lookup.ts';
+import { readInThread } from './actors/messages/whole-item-thread.ts';
 import { gatewayServer } from './actors/gateway/server.ts';
 import { createRegistryActor, type BridgeFacts } from './actors/registry-actor.ts';
 import { createRegistry } from './actors/registry.ts';
@@ -102,6 +105,7 @@ export function startDaemon(config: Config): Daemon {
         convexChild(parts),
         writerChild(parts),
         sessionsChild(parts),
+        messagesChild(parts),
         runsChild(parts),
       ],
     },
@@ -252,6 +256,16 @@ function sessionsChild({ config, connection, identity }: Parts): ChildSpec {
     }),
     restart: 'permanent',
     shutdown: 500,
+  });
+}
+
+function messagesChild({ connection }: Parts): ChildSpec {
+  return childSpec({
+    id: SYSTEM.messages,
+    systemId: SYSTEM.messages,
+    logic: createMessageReader({ lookup: messageLookup(connection), readItem: readInThread }),
+    restart: 'permanent',
+    shutdown: 'brutal_kill',
   });
 }
 

@@ -6,6 +6,11 @@ export function embeddedConvexEntry(): string {
   return here(`./embedded-convex/main${extension}`);
 }
 
+/** The thread that reads one item whole. */
+export function wholeItemEntry(): URL {
+  return new URL(`./actors/messages/worker${extension}`, import.meta.url);
+}
+
 /** The bridge's own Convex functions: their folder, or what `npm run build` bundled of it. */
 export function functionsSource(): { folder: string } | { bundleFile: string } {
   return isBuilt ? { bundleFile: here('../functions.js') } : { folder: here('../convex') };

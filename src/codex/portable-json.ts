@@ -12,8 +12,10 @@ const MAX_DEPTH = 12;
 /** Convex: fields of an object, elements of an array. */
 const MAX_FIELDS = 1000;
 const MAX_ELEMENTS = 8000;
-/** Shorter data URLs are icons, and not worth a reference. */
+/** Shorter data URLs are text, unless they say that they are images. */
 const MIN_IMAGE_CHARACTERS = 1024;
+/** The start of an object or list, and base64 content somewhere in it. */
+const JSON_WITH_CONTENT = /^\s*[{[](?=[^]*(?:;base64,|"data"\s*:\s*"[\w+/-]{64}))/;
 const PLAIN_KEY = /^[\x20-\x23\x25-\x5e\x60-\x7e][\x20-\x7e]*$/;
 const DATA_URL = /^data:([\w.+/-]+)?(?:;[\w=.-]+)*;base64,/;
 
@@ -64,12 +66,16 @@ export function pictureOf(mime: string, base64: string): EmbeddedImage {
   };
 }
 
+/** A generated image is base64 text in `result`. */
+export function withoutPicture(details: Record<string, unknown>): Record<string, unknown> {
+  const { result } = details;
+  if (typeof result !== 'string' || result === '') return details;
+  return { ...details, result: pictureOf('image/png', result) };
+}
+
 /** Also makes every string well formed: a lone surrogate is no UTF-8. */
 function withoutImages(value: unknown, depth: number): JsonValue {
-  if (typeof value === 'string') {
-    const image = value.length >= MIN_IMAGE_CHARACTERS ? embeddedImage(value) : null;
-    return image ? { ...image } : value.toWellFormed();
-  }
+  if (typeof value === 'string') return withoutImage(value, depth);
   // Deeper than any store takes: it is made text as a whole, images and all.
   if (typeof value !== 'object' || value === null || depth > MAX_DEPTH) return asJson(value);
   if (Array.isArray(value)) return value.map((element) => withoutImages(element, depth + 1));
@@ -77,6 +83,19 @@ function withoutImages(value: unknown, depth: number): JsonValue {
   const image = contentPartImage(object);
   if (image) return { type: String(object['type']), ...image };
   return mapValues(object, (field) => withoutImages(field, depth + 1));
+}
+
+function withoutImage(text: string, depth: number): JsonValue {
+  const isContent = text.startsWith('data:image/') || text.length >= MIN_IMAGE_CHARACTERS;
+  const image = isContent ? embeddedImage(text) : null;
+  if (image) return { ...image };
+  if (!isContent || depth > MAX_DEPTH || !JSON_WITH_CONTENT.test(text)) return text.toWellFormed();
+  try {
+    // What older releases write as the output of a tool is JSON within JSON.
+    return JSON.stringify(withoutImages(JSON.parse(text), depth + 1)).toWellFormed();
+  } catch {
+    return text.toWellFormed();
+  }
 }
 
 /** MCP's own shape of an image or a sound: base64 without a data URL around it. */

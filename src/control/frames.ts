@@ -155,6 +155,22 @@ export const bridgeStatusFrame = z.object({
 });
 export type BridgeStatusFrame = z.infer<typeof bridgeStatusFrame>;
 
+/** One item as its session file has it. */
+export const messageFrame = z.object({
+  type: z.literal('bridge.message'),
+  messageId: z.string(),
+  threadId: z.string(),
+  /** Characters of the item's JSON. */
+  length: z.int(),
+  part: z.int(),
+  parts: z.int(),
+  /** The whole item, where that is one part: the row's fields, with base64 content as `data`. */
+  item: z.json().optional(),
+  /** Otherwise this part of the item's JSON: all parts, one after another, are the whole. */
+  json: z.string().optional(),
+});
+export type MessageFrame = z.infer<typeof messageFrame>;
+
 /** What a supervisor did, as every subscriber sees it. */
 export const supervisorFrame = z.object({
   type: z.literal('bridge.supervisor'),
@@ -183,6 +199,7 @@ export const replyFrame = z.discriminatedUnion('type', [
   runFrame,
   runsFrame,
   machinesFrame,
+  messageFrame,
 ]);
 export type ReplyFrame = z.infer<typeof replyFrame>;
 

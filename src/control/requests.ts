@@ -58,6 +58,13 @@ export const controlRequest = z.discriminatedUnion('control', [
     threadDocId: opaqueId.optional(),
   }),
   z.object({ control: z.literal('machines.list'), id }),
+  z.object({
+    control: z.literal('message.full'),
+    id,
+    messageId: opaqueId,
+    /** Which part of an item that does not fit into one frame, from 0. */
+    part: z.int().min(0).optional(),
+  }),
 ]);
 
 export type ControlRequest = z.infer<typeof controlRequest>;

@@ -68,6 +68,7 @@ const OWNERS: Record<Exclude<ControlVerb, ServerVerb>, SystemId> = {
   'run.status': 'runs',
   'runs.list': 'runs',
   interrupt: 'runs',
+  'message.full': 'messages',
 };
 
 export const gateway = setup({

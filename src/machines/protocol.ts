@@ -15,6 +15,7 @@ export const SYSTEM = {
   sessions: 'sessions',
   runs: 'runs',
   gateway: 'gateway',
+  messages: 'messages',
   registry: 'registry',
 } as const;
 export type SystemId = (typeof SYSTEM)[keyof typeof SYSTEM];

@@ -1,7 +1,7 @@
 /** Lines that hold a tool call or what the tool gave back. */
 import { z } from 'zod';
 import { type ItemContent, toolContent } from '../item-content.ts';
-import { pictureOf, portableJson } from '../portable-json.ts';
+import { portableJson, withoutPicture } from '../portable-json.ts';
 import { callContent, localShellContent, webSearchContent } from '../tool-call.ts';
 import { withOutput } from '../tool-output.ts';
 import { leftOutBecause } from './line-kinds.ts';
@@ -141,11 +141,4 @@ function readAny({ state, line, ts, emit }: LineContext): string | undefined {
       },
     ),
   );
-}
-
-/** A generated image is base64 text in `result`. */
-function withoutPicture(details: Record<string, unknown>): Record<string, unknown> {
-  const { result } = details;
-  if (typeof result !== 'string' || result === '') return details;
-  return { ...details, result: pictureOf('image/png', result) };
 }

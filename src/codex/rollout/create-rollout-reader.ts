@@ -25,8 +25,17 @@ export const lineReaders: Readonly<Record<string, ReadLine>> = {
 /** A line that is shorter cannot make an item over the limit: content is at most kept twice. */
 const SMALL_LINE_BYTES = 64 * 1024;
 
-/** `path` names the thread before its first line does, and is where `truncated` points. */
-export function createRolloutReader({ path }: { path: string }): RolloutReader {
+/**
+ * `path` names the thread before its first line does, and is where `truncated` points.
+ * With `whole` nothing is cut but what comes condensed.
+ */
+export function createRolloutReader({
+  path,
+  whole = false,
+}: {
+  path: string;
+  whole?: boolean;
+}): RolloutReader {
   const state = new RolloutState(path);
 
   function push(text: string, at: LinePosition): LineOutcome {
@@ -38,7 +47,7 @@ export function createRolloutReader({ path }: { path: string }): RolloutReader {
     if (!parsed.line) state.isBare = true;
     const items: ThreadItem[] = [];
     state.condensed = at.condensed && { payload: line.payload, ...at.condensed };
-    const bound = bounding(path, at);
+    const bound = bounding(path, at, whole);
     const read = readLine(state, line, items, bound);
     outcome.items = items.map(bound);
     if (read.leftOut !== undefined) outcome.leftOut = read.leftOut;
@@ -105,9 +114,9 @@ function kindOf({ type, payload }: RolloutLine): string {
 }
 
 /** Makes an item of this line as large as a row may be. */
-function bounding(path: string, { offset, length, condensed }: LinePosition) {
+function bounding(path: string, { offset, length, condensed }: LinePosition, whole: boolean) {
   if (condensed) return (item: ThreadItem) => condensedItem(item, { path, offset }, length);
-  if (length < SMALL_LINE_BYTES) return (item: ThreadItem) => item;
+  if (whole || length < SMALL_LINE_BYTES) return (item: ThreadItem) => item;
   return (item: ThreadItem) => boundedItem(item, { path, offset });
 }
 

@@ -11,7 +11,7 @@ import {
 } from '../item-content.ts';
 import type { FileChange } from '../item-data.ts';
 import { mcpResult } from '../mcp-result.ts';
-import { portableJson } from '../portable-json.ts';
+import { portableJson, withoutPicture } from '../portable-json.ts';
 import type { ReadItem } from './completed-item.ts';
 
 /** What a tool row of a sub-agent's life is called, before the event: `sub_agent_started`. */
@@ -115,7 +115,11 @@ export const workItems = {
 function imageTool(tool: string, item: unknown): ItemContent {
   const image = z.object({ path: text, status: text }).parse(item);
   const { type: _type, id: _id, status: _status, ...rest } = item as Record<string, unknown>;
-  return toolContent({ tool, arguments: portableJson(rest), status: workStatus(image.status) });
+  return toolContent({
+    tool,
+    arguments: portableJson(withoutPicture(rest)),
+    status: workStatus(image.status),
+  });
 }
 
 function messageOf(error: unknown): string {

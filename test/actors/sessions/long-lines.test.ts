@@ -234,7 +234,7 @@ test(
 );
 
 test('a line of 200 MB takes no more memory than one of 2 MB', { timeout: 120_000 }, async () => {
-  const reader = fileURLToPath(new URL('../../support/read-session.ts', import.meta.url));
+  const reader = fileURLToPath(new URL('../../support/read-session/main.ts', import.meta.url));
   const peakOf = async (megabytes: number) => {
     const path = join(folder.path, `rollout-${megabytes}.jsonl`);
     writeLongLine(path, megabytes);

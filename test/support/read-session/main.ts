@@ -3,10 +3,10 @@
  * gave and how much memory the process took at most (kilobytes).
  */
 import { createReadStream } from 'node:fs';
-import { LineSplitter } from '../../src/actors/sessions/line-splitter.ts';
-import { LongLine } from '../../src/actors/sessions/long-line.ts';
-import { readLine } from '../../src/actors/sessions/read-line.ts';
-import { createRolloutReader } from '../../src/codex/rollout/create-rollout-reader.ts';
+import { LineSplitter } from '../../../src/actors/sessions/line-splitter.ts';
+import { LongLine } from '../../../src/actors/sessions/long-line.ts';
+import { readLine } from '../../../src/actors/sessions/read-line.ts';
+import { createRolloutReader } from '../../../src/codex/rollout/create-rollout-reader.ts';
 
 const path = process.argv[2] ?? '';
 const reader = createRolloutReader({ path });
