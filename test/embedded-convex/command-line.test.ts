@@ -109,6 +109,16 @@ describe.each(['dev --once', 'deploy', 'env set COLOUR red'])('%s', (command) =>
   });
 });
 
+describe.each(['import --table messages rows.jsonl', 'export --path out.zip'])('%s', (command) => {
+  test('is told which command does it here', async () => {
+    writeFileSync(join(folder.path, 'rows.jsonl'), '{"room":"imported","body":"x"}');
+    const { exitCode, stderr } = await convex(...command.split(' '));
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain('EmbeddedBackend');
+    expect(stderr).toContain('oa-bridge convex import');
+  });
+});
+
 function convex(...args: string[]) {
   return start(...args);
 }

@@ -88,7 +88,7 @@ function refuseDeployment(): Promise<never> {
     new HttpError(
       400,
       'EmbeddedBackend',
-      'This backend is embedded in its application, which loads its functions from its own "convex" folder at start. To push functions, configuration or data, point CONVEX_SELF_HOSTED_URL at a real deployment.',
+      'This backend is embedded in its application, which loads its functions from its own "convex" folder at start. To push functions or configuration, point CONVEX_SELF_HOSTED_URL at a real deployment. Data goes in and out by the application itself: "oa-bridge convex import" and "export".',
     ),
   );
 }

@@ -53,6 +53,12 @@ function systemModules(application: FunctionRegistry, env: Record<string, string
         handler: (_, { name }) => variables.find((variable) => variable.name === name) ?? null,
       }),
     },
+    // `npx convex import` and `export` ask first whether one is going on. None is, and what they
+    // ask for next is refused with words of its own.
+    '_system/cli/queryImport': { list: internalQueryGeneric({ args: {}, handler: () => [] }) },
+    '_system/cli/exports': {
+      getLatest: internalQueryGeneric({ args: {}, handler: () => null }),
+    },
   };
 }
 
