@@ -1,5 +1,5 @@
 /** The published package: packed, put where npm would put it, and run from there. */
-import { mkdirSync, readFileSync, readdirSync, symlinkSync } from 'node:fs';
+import { mkdirSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
@@ -87,3 +87,67 @@ test('its client of the control protocol is imported by name', async () => {
   });
   expect(stdout).toBe('function function');
 });
+
+test('its facade stands in for convex-test by an alias alone', async () => {
+  using project = temporaryFolder();
+  const modules = join(project.path, 'node_modules');
+  mkdirSync(modules);
+  symlinkSync(installed, join(modules, manifest.name), 'junction');
+  for (const name of ['convex', 'vitest', '@edge-runtime']) {
+    symlinkSync(join(root, 'node_modules', name), join(modules, name), 'junction');
+  }
+  for (const [path, text] of Object.entries(APPLICATION)) {
+    mkdirSync(dirname(join(project.path, path)), { recursive: true });
+    writeFileSync(join(project.path, path), text);
+  }
+  const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs');
+  const report = join(project.path, 'report.json');
+  const reporting = ['--reporter=json', `--outputFile=${report}`];
+  await execa(process.execPath, [vitest, 'run', ...reporting], {
+    cwd: project.path,
+    reject: false,
+  });
+  expect(JSON.parse(readFileSync(report, 'utf8'))).toMatchObject({
+    success: true,
+    testResults: [
+      { assertionResults: [{ title: 'says hello' }, { title: 'by the given modules' }] },
+    ],
+  });
+});
+
+/** Somebody's project with tests written for `convex-test`. */
+const APPLICATION = {
+  'package.json': '{"type":"module"}',
+  'vitest.config.js': `export default {
+    resolve: { alias: { 'convex-test': '${manifest.name}/embedded-convex/testing' } },
+    test: { environment: 'edge-runtime', server: { deps: { inline: ['${manifest.name}', 'convex-test'] } } },
+  };`,
+  'convex/schema.ts': `
+    import { defineSchema, defineTable } from 'convex/server';
+    import { v } from 'convex/values';
+    export default defineSchema({ guests: defineTable({ name: v.string() }) });`,
+  'convex/_generated/api.js': `
+    import { anyApi } from 'convex/server';
+    export const api = anyApi;`,
+  'convex/guests.ts': `
+    import { mutationGeneric, queryGeneric } from 'convex/server';
+    export const add = mutationGeneric(({ db }, guest: { name: string }) => db.insert('guests', guest));
+    export const hello = queryGeneric(async ({ db }) =>
+      (await db.query('guests').collect()).map(({ name }) => 'hello ' + name));`,
+  'guests.test.ts': `
+    import { convexTest } from 'convex-test';
+    import { expect, test } from 'vitest';
+    import { api } from './convex/_generated/api.js';
+    import schema from './convex/schema.ts';
+    test('says hello', async () => {
+      const t = convexTest(schema);
+      await t.mutation(api.guests.add, { name: 'Ada' });
+      expect(await t.query(api.guests.hello)).toEqual(['hello Ada']);
+    });
+    test('by the given modules', async () => {
+      const t = convexTest(schema, import.meta.glob('./convex/**/*.*s'));
+      await t.mutation(api.guests.add, { name: 'Grace' });
+      await expect(t.mutation(api.guests.add, { name: 1 })).rejects.toThrow('name');
+      expect(await t.query(api.guests.hello)).toEqual(['hello Grace']);
+    });`,
+};
