@@ -24,6 +24,7 @@ import { gatewayServer } from './actors/gateway/server.ts';
 import { createRegistryActor, type BridgeFacts } from './actors/registry-actor.ts';
 import { createRegistry } from './actors/registry.ts';
 import { runActors } from './actors/run-actors.ts';
+import { RecentlySetAside } from './actors/sessions/recently-set-aside.ts';
 import { sessionActors } from './actors/sessions/session-actors.ts';
 import { saveChoice, WatchChoice } from './actors/sessions/watch-choice.ts';
 import type { Config } from './config.ts';
@@ -240,12 +241,16 @@ function writerChild({ connection, identity }: Parts): ChildSpec {
 
 function sessionsChild({ config, connection, identity }: Parts): ChildSpec {
   const choice = new WatchChoice(config.home);
+  const setAside = new RecentlySetAside();
   return childSpec({
     id: SYSTEM.sessions,
     systemId: SYSTEM.sessions,
     logic: sessionsWatch.provide({
       actors: {
-        ...sessionActors({ loadCursors: () => loadCursors(connection, identity.machineId) }),
+        ...sessionActors({
+          setAside,
+          loadCursors: () => loadCursors(connection, identity.machineId),
+        }),
         saveChoice: saveChoice(choice),
       },
     }),
@@ -253,6 +258,7 @@ function sessionsChild({ config, connection, identity }: Parts): ChildSpec {
       root: config.sessionsRoot,
       enabled: config.convexSync && (choice.read() ?? true),
       now: Date.now,
+      setAside: () => setAside.lines,
     }),
     restart: 'permanent',
     shutdown: 500,

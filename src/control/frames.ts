@@ -127,6 +127,20 @@ export const watchStatusFrame = z.object({
   degraded: z.string().nullable(),
   restarts: z.int(),
   since: z.number(),
+  /** Only in replies: the lines that were set aside last, the newest first, at most 20. */
+  setAside: z
+    .array(
+      z.object({
+        path: z.string(),
+        offset: z.number(),
+        length: z.number(),
+        /** Hex, of the line without its newline. */
+        sha256: z.string(),
+        reason: z.string(),
+        parserVersion: z.int(),
+      }),
+    )
+    .optional(),
 });
 export type WatchStatusFrame = z.infer<typeof watchStatusFrame>;
 

@@ -1,6 +1,6 @@
 /** The events between the sessions watcher, its tails, and the actors that touch files for them. */
 import type { BridgeError } from '../errors.ts';
-import type { WriteJob, WriterReply, WriteResult } from './protocol.ts';
+import type { QuarantinedLine, WriteJob, WriterReply, WriteResult } from './protocol.ts';
 
 /** What is known of all files together; every number is of this very moment. */
 export interface FileCounts {
@@ -25,6 +25,9 @@ export interface FileCounts {
   /** Why directories are polled instead of watched; null while all are watched. */
   degraded: string | null;
 }
+
+/** A line that was set aside, and in which file. */
+export type SetAsideLine = QuarantinedLine & { path: string };
 
 /** From the discovery actor. */
 export type DiscoveryEvent =

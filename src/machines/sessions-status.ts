@@ -7,7 +7,7 @@ import type {
   ShutdownEvent,
   WriterReply,
 } from './protocol.ts';
-import type { DiscoveryEvent, FileCounts, TailEvent } from './sessions-events.ts';
+import type { DiscoveryEvent, FileCounts, SetAsideLine, TailEvent } from './sessions-events.ts';
 
 export interface SessionsInput {
   /** Codex's directory of sessions; it need not be there yet. */
@@ -16,6 +16,8 @@ export interface SessionsInput {
   enabled: boolean;
   /** Milliseconds since the epoch. */
   now: () => number;
+  /** The lines that were set aside last, the newest first. */
+  setAside: () => SetAsideLine[];
 }
 
 export type SessionsEvent =
@@ -72,7 +74,12 @@ export function initialContext(input: SessionsInput): SessionsContext {
   };
 }
 
-/** The status as clients see it, in replies and in broadcasts. */
+/** The status for one who asks: also with the lines that were set aside last. */
+export function detailedStatus(context: SessionsContext): WatchStatusFrame {
+  return { ...watchStatus(context), setAside: context.setAside() };
+}
+
+/** The status as clients see it in broadcasts. */
 export function watchStatus(context: SessionsContext): WatchStatusFrame {
   const { counts } = context;
   return {

@@ -9,7 +9,7 @@ import { callbackPort, promisePort } from './port.ts';
 import { SYSTEM, type GatewayCommand } from './protocol.ts';
 import type { DiscoveryCommand } from './sessions-events.ts';
 import {
-  watchStatus,
+  detailedStatus,
   type SessionsContext,
   type SessionsEvent,
   type SessionsInput,
@@ -114,7 +114,7 @@ export function answerSaved(turn: Turn): void {
   enqueue(stopChild(event.actorId));
   const requestId = event.actorId.slice(SAVING.length);
   if (!('error' in event)) {
-    toGateway(turn, { type: 'control.reply', requestId, frame: watchStatus(context) });
+    toGateway(turn, { type: 'control.reply', requestId, frame: detailedStatus(context) });
     return;
   }
   const error: ControlError = {
@@ -128,7 +128,7 @@ export function answerStatus(turn: Turn): void {
   const { context, event } = turn;
   if (event.type !== 'control.request') return;
   const { requestId } = event;
-  toGateway(turn, { type: 'control.reply', requestId, frame: watchStatus(context) });
+  toGateway(turn, { type: 'control.reply', requestId, frame: detailedStatus(context) });
 }
 
 export function toDiscovery(turn: Turn, command: DiscoveryCommand): void {

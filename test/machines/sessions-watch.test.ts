@@ -20,6 +20,7 @@ import type {
   DiscoveryCommand,
   DiscoveryEvent,
   FileCounts,
+  SetAsideLine,
   ReaderCommand,
   ReaderEvent,
 } from '../../src/machines/sessions-events.ts';
@@ -44,6 +45,16 @@ const COUNTS: FileCounts = {
   degraded: null,
 };
 const PATH = '/s/2026/a.jsonl';
+const SET_ASIDE: SetAsideLine[] = [
+  {
+    path: PATH,
+    offset: 7,
+    length: 9,
+    sha256: 'a'.repeat(64),
+    reason: 'not JSON',
+    parserVersion: 1,
+  },
+];
 
 let clock: SimulatedClock;
 let toDiscovery: DiscoveryCommand[];
@@ -107,7 +118,7 @@ function start(enabled = true): Sessions {
         src: 'sessions',
         id: 'sessions',
         systemId: SYSTEM.sessions,
-        input: { root: '/s', enabled, now: () => clock.now() },
+        input: { root: '/s', enabled, now: () => clock.now(), setAside: () => SET_ASIDE },
       },
     ],
   });
@@ -140,6 +151,14 @@ const broadcasts = (): WatchStatusFrame[] =>
       ? [command.frame]
       : [],
   );
+
+test('who asks is also shown what was set aside; broadcasts leave it out', () => {
+  const actor = start();
+  actor.send(ask());
+  expect(toGateway.at(-1)).toMatchObject({ type: 'control.reply', frame: { setAside: SET_ASIDE } });
+  expect(broadcasts().every((frame) => !('setAside' in frame))).toBe(true);
+  expect(broadcasts().length).toBeGreaterThan(0);
+});
 
 test('it asks for the state of Convex, scans when it is there, then watches', () => {
   const actor = start();
@@ -414,7 +433,7 @@ test('generated walks end where the model says, and take every transition', () =
   ];
   let walks = 0;
   for (const enabled of [true, false]) {
-    const input = { root: '/s', enabled, now: () => 0 };
+    const input = { root: '/s', enabled, now: () => 0, setAside: () => [] };
     const key = ({ value, context }: SnapshotFrom<typeof sessionsWatch>) =>
       JSON.stringify([value, context.enabled, context.announcement, context.counts]);
     for (const walk of walksOf(model, { input, events, key })) {

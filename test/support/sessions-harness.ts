@@ -5,6 +5,7 @@
  */
 import { createActor, fromCallback, setup, type ActorRefFrom } from 'xstate';
 import { discovery, type DiscoveryOptions } from '../../src/actors/sessions/discovery.ts';
+import { RecentlySetAside } from '../../src/actors/sessions/recently-set-aside.ts';
 import { SessionFiles } from '../../src/actors/sessions/session-files.ts';
 import { tailReader, type TailReaderOptions } from '../../src/actors/sessions/tail-reader.ts';
 import { createRolloutReader } from '../../src/codex/rollout/create-rollout-reader.ts';
@@ -107,13 +108,15 @@ export function startSessions(options: HarnessOptions): SessionsHarness {
   };
 
   const files = new SessionFiles(parserVersion);
+  const setAside = new RecentlySetAside();
   const discoveryOptions: DiscoveryOptions = {
     files,
-    loadCursors:
+    loadCursors: setAside.learningFrom(
       options.loadCursors ??
-      async function* () {
-        yield [...mirror.cursors.values()];
-      },
+        async function* () {
+          yield [...mirror.cursors.values()];
+        },
+    ),
     ...(options.watch === undefined ? {} : { watch: options.watch }),
     ...(options.times === undefined ? {} : { times: options.times }),
   };
@@ -122,7 +125,7 @@ export function startSessions(options: HarnessOptions): SessionsHarness {
     actors: {
       discovery: discovery(discoveryOptions),
       tail: tail.provide({
-        actors: { reader: tailReader({ files, createReader, parserVersion }) },
+        actors: { reader: tailReader({ files, setAside, createReader, parserVersion }) },
       }),
     },
   });
@@ -159,7 +162,7 @@ export function startSessions(options: HarnessOptions): SessionsHarness {
         src: 'sessions',
         id: 'sessions',
         systemId: SYSTEM.sessions,
-        input: { root, enabled: true, now: Date.now },
+        input: { root, enabled: true, now: Date.now, setAside: () => setAside.lines },
       },
     ],
   });

@@ -39,9 +39,18 @@ export function gluedParts(line: Buffer): GluedPart[] | null {
 function placesIn(line: Buffer): number[] {
   const places: number[] = [];
   for (let at = line.indexOf(LINE_START, 1); at !== -1; at = line.indexOf(LINE_START, at + 1)) {
+    const nuls = nulsBefore(line, at);
+    if (nuls > 0 && nuls < at) places.push(at - nuls);
     places.push(at);
   }
   return places.slice(-MAX_PLACES);
+}
+
+/** What a lost power supply leaves where bytes were to be written. */
+function nulsBefore(line: Buffer, at: number): number {
+  let nuls = 0;
+  while (nuls < at && line[at - nuls - 1] === 0) nuls += 1;
+  return nuls;
 }
 
 function isJson(bytes: Buffer): boolean {

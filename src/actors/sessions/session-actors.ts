@@ -3,19 +3,25 @@ import { createRolloutReader } from '../../codex/rollout/create-rollout-reader.t
 import { PARSER_VERSION } from '../../codex/rollout/rollout-reader.ts';
 import { tail } from '../../machines/tail.ts';
 import { discovery, type DiscoveryOptions } from './discovery.ts';
+import type { RecentlySetAside } from './recently-set-aside.ts';
 import { SessionFiles } from './session-files.ts';
 import { tailReader } from './tail-reader.ts';
 
 /** What `sessionsWatch.provide` takes as its actors, besides `saveChoice`. */
-export function sessionActors(options: Omit<DiscoveryOptions, 'files'>) {
+export function sessionActors({
+  setAside,
+  loadCursors,
+  ...options
+}: Omit<DiscoveryOptions, 'files'> & { setAside: RecentlySetAside }) {
   const files = new SessionFiles(PARSER_VERSION);
   const reader = tailReader({
     files,
+    setAside,
     createReader: createRolloutReader,
     parserVersion: PARSER_VERSION,
   });
   return {
-    discovery: discovery({ ...options, files }),
+    discovery: discovery({ ...options, files, loadCursors: setAside.learningFrom(loadCursors) }),
     tail: tail.provide({ actors: { reader } }),
   };
 }

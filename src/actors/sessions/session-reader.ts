@@ -18,6 +18,7 @@ import { fingerprint, isFingerprintFinal, tailHash } from './file-identity.ts';
 import { LineSplitter, type SplitLine } from './line-splitter.ts';
 import { LongLine, type LongPart } from './long-line.ts';
 import { readLine } from './read-line.ts';
+import type { RecentlySetAside } from './recently-set-aside.ts';
 import { refusedLines, rejectBatch, setAside, type Place, type Proposal } from './refused.ts';
 import { SessionFile } from './session-file.ts';
 import { wantsReparse, type FileFacts, type SessionFiles } from './session-files.ts';
@@ -42,6 +43,7 @@ const ITEM_OVERHEAD = 200;
 export interface SessionReaderOptions {
   path: string;
   files: SessionFiles;
+  setAside: RecentlySetAside;
   createReader: (file: { path: string }) => RolloutReader;
   parserVersion: number;
   nextJobId: () => string;
@@ -132,6 +134,7 @@ export class SessionReader {
     const { files, path, parserVersion } = this.#options;
     const { cursor, bytes, rejected, places } = this.#proposal;
     files.committed(path, cursor, bytes);
+    this.#options.setAside.moved(cursor);
     if (rejected + refused.length > 0) files.countRejected(rejected + refused.length);
     this.#proposal = null;
     this.#cursor = cursor;

@@ -3,7 +3,9 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createRolloutReader } from '../../../src/codex/rollout/create-rollout-reader.ts';
-import { Mirror, startSessions } from '../../support/sessions-harness.ts';
+import type { LineOutcome, LinePosition } from '../../../src/codex/rollout/rollout-reader.ts';
+import { watchStatusFrame } from '../../../src/control/frames.ts';
+import { Mirror, startSessions, type SessionsHarness } from '../../support/sessions-harness.ts';
 import { createSession, type SessionWriter } from '../../support/session-writer.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
@@ -55,6 +57,83 @@ test.each([
   });
 });
 
+test('a client that asks is shown the lines set aside last, also after a restart, until they are understood', async () => {
+  const mirror = new Mirror();
+  const start = readFileSync(session.path).length;
+  appendFileSync(session.path, Array.from({ length: 30 }, (_, n) => `garbage ${n}\n`).join(''));
+  const other = createSession(folder.path);
+  appendFileSync(other.path, '{"type":"tomorrow"}\n');
+  const ask = async (watch: SessionsHarness) => {
+    const asked = watch.replies.length;
+    watch.actor.send({
+      type: 'control.request',
+      requestId: 'r',
+      request: { control: 'sessions.watch_status' },
+    });
+    await watch.until(() => watch.replies.length > asked);
+    const reply = watch.replies.at(-1);
+    if (reply?.type !== 'control.reply') throw new Error('no answer');
+    return watchStatusFrame.parse(reply.frame).setAside;
+  };
+  const everything = async (watch: SessionsHarness) => {
+    await watch.until(() => watch.status().files.quarantined === 2);
+    await watch.settled();
+    return await ask(watch);
+  };
+  {
+    await using watch = startSessions({ root, mirror });
+    const lines = await everything(watch);
+    expect(lines).toHaveLength(6);
+    const ofSession = lines?.filter(({ path }) => path === session.path) ?? [];
+    expect(ofSession[0]).toEqual({
+      path: session.path,
+      offset: start + 'garbage 0\n'.length * 10 + 'garbage 10\n'.length * 19,
+      length: 'garbage 29\n'.length,
+      sha256: sha256('garbage 29'),
+      reason: expect.stringContaining('not JSON'),
+      parserVersion: 1,
+    });
+    expect(lines?.filter(({ path }) => path === other.path)).toMatchObject([
+      { reason: expect.stringContaining('unknown kind') },
+    ]);
+    expect(watch.statuses.every(({ setAside }) => setAside === undefined)).toBe(true);
+  }
+  {
+    await using watch = startSessions({ root, mirror });
+    expect(await everything(watch)).toHaveLength(6);
+  }
+  const understands = (line: string) => line.includes('tomorrow');
+  await using watch = startSessions({
+    root,
+    mirror,
+    parserVersion: 2,
+    createReader: readerThat(understands),
+  });
+  await watch.until(() => watch.status().files.quarantined === 1);
+  await watch.settled();
+  const left = (await ask(watch)) ?? [];
+  expect(new Set(left.map(({ path, parserVersion }) => `${path} ${parserVersion}`))).toEqual(
+    new Set([`${session.path} 2`]),
+  );
+});
+
+/** Of a later version, which understands these lines and makes a message of each. */
+function readerThat(understands: (line: string) => boolean) {
+  return (file: { path: string }) => {
+    const reader = createRolloutReader(file);
+    return {
+      ...reader,
+      get thread() {
+        return reader.thread;
+      },
+      push: (line: string, at: LinePosition): LineOutcome =>
+        understands(line)
+          ? { items: [{ key: line, kind: 'message', text: line, ts: 1 }], problems: [] }
+          : reader.push(line, at),
+    };
+  };
+}
+
 test('a whole line glued to a torn one is read, and only the torn one set aside', async () => {
   const whole = session.draft(() => session.assistant('whole'));
   const offset = readFileSync(session.path).length;
@@ -63,7 +142,32 @@ test('a whole line glued to a torn one is read, and only the torn one set aside'
   await watch.until(() => watch.mirror.texts(session.threadId).length === 2);
   await watch.settled();
   expect(watch.mirror.texts(session.threadId)).toEqual(['before', 'whole']);
-  expect(watch.mirror.cursors.get(session.path)?.quarantine).toMatchObject([{ offset }]);
+  expect(watch.mirror.cursors.get(session.path)?.quarantine).toMatchObject([
+    { offset, length: 50, sha256: sha256(whole.slice(0, 50)) },
+  ]);
+});
+
+test('of several lines glued together every whole one is read, whatever the torn ones are', async () => {
+  const [first, second, third] = ['first ö', 'second', 'third'].map((text) =>
+    session.draft(() => session.assistant(text)).replace(/\n[^]*/, ''),
+  );
+  const half = Buffer.from(first ?? '').subarray(
+    0,
+    Buffer.byteLength((first ?? '').split('ö')[0] ?? '') + 1,
+  );
+  const nuls = Buffer.alloc(40);
+  appendFileSync(
+    session.path,
+    Buffer.concat([half, Buffer.from(`${first}${second}`), nuls, Buffer.from(`${third}\n`)]),
+  );
+  await using watch = startSessions({ root });
+  await watch.until(() => watch.mirror.texts(session.threadId).length === 4);
+  await watch.settled();
+  expect(watch.mirror.texts(session.threadId)).toEqual(['before', 'first ö', 'second', 'third']);
+  expect(watch.mirror.cursors.get(session.path)?.quarantine).toMatchObject([
+    { length: half.length, sha256: sha256(half) },
+    { length: nuls.length, sha256: sha256(nuls) },
+  ]);
 });
 
 test('blank lines, carriage returns and a byte order mark are not worth a word', async () => {
@@ -107,26 +211,19 @@ test('what an older parser set aside is tried again by a newer one', async () =>
     await watch.settled();
   }
   const offset = mirror.cursors.get(session.path)?.offset;
+  const before = [...(mirror.threads.get(session.threadId)?.keys() ?? [])];
   await using watch = startSessions({
     root,
     mirror,
     parserVersion: 2,
-    createReader(file) {
-      const reader = createRolloutReader(file);
-      return {
-        ...reader,
-        get thread() {
-          return reader.thread;
-        },
-        push: (line, at) =>
-          line.includes('of tomorrow') ? { items: [], problems: [] } : reader.push(line, at),
-      };
-    },
+    createReader: readerThat((line) => line.includes('of tomorrow')),
   });
   await watch.until(() => mirror.cursors.get(session.path)?.parserVersion === 2);
   await watch.settled();
   expect(mirror.cursors.get(session.path)).toMatchObject({ offset, generation: 0, quarantine: [] });
-  expect(mirror.texts(session.threadId)).toEqual(['before']);
+  const line = '{"kind":"of tomorrow"}';
+  expect(mirror.texts(session.threadId)).toEqual(['before', line]);
+  expect([...(mirror.threads.get(session.threadId)?.keys() ?? [])]).toEqual([...before, line]);
 });
 
 test('a file that names no thread backs off and says why, until a line does', async () => {
