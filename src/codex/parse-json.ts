@@ -4,25 +4,17 @@
  * Throws `SyntaxError`.
  */
 export function parseJson(text: string): unknown {
-  const value: unknown = JSON.parse(text);
-  return MAY_HOLD_SURROGATE.test(text) ? wellFormed(value) : value;
+  return JSON.parse(MAY_HOLD_SURROGATE.test(text) ? wellFormed(text) : text);
 }
 
 const MAY_HOLD_SURROGATE = /\\ud[89a-f]/i;
+/** Each escape, so that a backslash that is escaped itself is passed over; pairs of surrogates as one. */
+const ESCAPE =
+  /\\(?:u[dD](?:[89abAB][0-9a-fA-F]{2}(\\u[dD][c-fC-F][0-9a-fA-F]{2})?|[c-fC-F][0-9a-fA-F]{2})|[^])/g;
 
-function wellFormed(value: unknown): unknown {
-  if (typeof value === 'string') return value.toWellFormed();
-  if (typeof value !== 'object' || value === null) return value;
-  if (Array.isArray(value)) return value.map(wellFormed);
-  const result: Record<string, unknown> = {};
-  for (const [key, entry] of Object.entries(value)) {
-    // Not an assignment: `__proto__` must stay a key.
-    Object.defineProperty(result, key.toWellFormed(), {
-      value: wellFormed(entry),
-      enumerable: true,
-      configurable: true,
-      writable: true,
-    });
-  }
-  return result;
+/** In the text, not in the value: that may be nested deeper than any recursion goes. */
+function wellFormed(text: string): string {
+  return text.replaceAll(ESCAPE, (escape, second?: string) =>
+    escape.length > 2 && second === undefined ? String.raw`\ufffd` : escape,
+  );
 }

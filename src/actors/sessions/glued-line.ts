@@ -5,7 +5,7 @@
 import { isUtf8 } from 'node:buffer';
 
 /** How each line that Codex writes begins, since it wraps them. */
-export const LINE_START = Buffer.from('{"timestamp":');
+export const LINE_START = Buffer.from('{"timestamp":"');
 /** So many places are looked at: a line may hold objects that only begin like one. */
 const MAX_PLACES = 8;
 

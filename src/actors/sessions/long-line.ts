@@ -44,7 +44,7 @@ export class LongLine {
   /** The line is over. */
   end(): LongPart[] {
     this.#feed(this.#carry);
-    this.#promote();
+    if (this.#part.isBroken) this.#promote();
     if (this.#part.isOpen && this.#inner?.isComplete === true) this.#setAside(this.#inner);
     const last = this.#part.end(this.#position);
     return [...this.#parts, { ...last, length: last.length + 1 }];
@@ -68,7 +68,7 @@ export class LongLine {
 
   #beginInner(): void {
     if (this.#position === this.#part.offset) return;
-    this.#promote();
+    if (this.#part.refusesObject) this.#promote();
     if (this.#part.isComplete) {
       this.#parts.push(this.#part.end(this.#position));
       this.#part = new Part(this.#position);
@@ -78,10 +78,9 @@ export class LongLine {
     this.#inner = new Part(this.#position);
   }
 
-  /** A part that broke before the last place at which a line may begin ended there. */
+  /** A broken part ended where the last line may have begun. */
   #promote(): void {
-    if (!this.#part.isBroken || this.#inner === null) return;
-    this.#setAside(this.#inner);
+    if (this.#inner !== null) this.#setAside(this.#inner);
   }
 
   #setAside(next: Part): void {
@@ -112,6 +111,11 @@ class Part {
 
   get isBroken(): boolean {
     return this.#json.state === 'failed';
+  }
+
+  /** Broken, or about to be when a line begins here; a complete one is neither. */
+  get refusesObject(): boolean {
+    return this.isBroken || (this.isOpen && this.#json.refusesObject);
   }
 
   push(bytes: Buffer): void {

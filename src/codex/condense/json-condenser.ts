@@ -75,6 +75,11 @@ export class JsonCondenser {
     return this.#expected === 'nothing' ? 'complete' : 'open';
   }
 
+  /** Whether it breaks when an object begins now. */
+  get refusesObject(): boolean {
+    return this.#within === 'structure' ? !this.#expectsValue : this.#within === 'literal';
+  }
+
   /** Why this is no JSON object, so far; also of one that has not ended. */
   get problem(): string {
     return this.#problem ?? 'not JSON: it ends too early';
