@@ -86,6 +86,7 @@ export const threadPatch = v.object({
   resumeId: v.optional(v.string()),
   source: threadSource,
   rolloutPath: v.optional(v.string()),
+  archived: v.optional(v.boolean()),
   projectId: v.optional(v.string()),
   parentThreadId: v.optional(v.string()),
   cwd: v.optional(v.string()),

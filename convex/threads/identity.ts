@@ -103,6 +103,7 @@ export function threadChanges(
     ...(row.machineId === '' ? { machineId } : {}),
   };
   if (patch.rolloutPath !== undefined) wanted.rolloutPath = patch.rolloutPath;
+  if (patch.archived !== undefined) wanted.archived = patch.archived;
   if (patch.projectId !== undefined) wanted.projectId = patch.projectId;
   if (patch.parentThreadId !== undefined) wanted.parentThreadId = patch.parentThreadId;
   if (patch.cwd !== undefined) wanted.cwd = patch.cwd;

@@ -49,6 +49,8 @@ export interface ThreadPatch {
   resumeId?: string;
   source: 'app' | 'bridge' | 'external';
   rolloutPath?: string;
+  /** Where its file lies says so; absent when it says nothing new. */
+  archived?: boolean;
   projectId?: string;
   parentThreadId?: string;
   cwd?: string;

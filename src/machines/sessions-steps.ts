@@ -19,6 +19,8 @@ import { tail } from './tail.ts';
 export const DISCOVERY = 'discovery';
 /** The ids of tails begin so; the path below the root follows. */
 const TAIL = 'tail:';
+/** So begin those of files in the archive, beside the root; the whole path follows. */
+const ARCHIVED_TAIL = 'tail@';
 /** The ids of savings begin so; the id of the request follows. */
 const SAVING = 'saving:';
 
@@ -41,7 +43,7 @@ export const sessionsSetup = setup({
 export type Turn = Parameters<Parameters<typeof sessionsSetup.enqueueActions>[0]>[0];
 
 export function isTail(actorId: string): boolean {
-  return actorId.startsWith(TAIL);
+  return actorId.startsWith(TAIL) || actorId.startsWith(ARCHIVED_TAIL);
 }
 
 export function isSaving(actorId: string): boolean {
@@ -70,7 +72,7 @@ export function dropTail(turn: Turn): void {
   const { context, event, enqueue } = turn;
   if (!('actorId' in event)) return;
   enqueue(stopChild(event.actorId));
-  const path = context.root + event.actorId.slice(TAIL.length);
+  const path = tailPath(context, event.actorId);
   // XState types the output of any child as unknown; only a tail has such an id.
   const reason =
     'error' in event ? 'crashed' : (event.output as { reason: 'deleted' | 'quiet' }).reason;
@@ -159,7 +161,12 @@ function childrenOf({ self }: Turn): Partial<Record<string, AnyActorRef>> {
   return children ?? {};
 }
 
-/** The path below the root, so that two files of one name have two tails. */
+/** The path is in it, so that two files of one name have two tails. */
 function tailId({ root }: SessionsContext, path: string): string {
-  return TAIL + path.slice(root.length);
+  const isBelow = path.startsWith(root) && /^[\\/]/.test(path.slice(root.length));
+  return isBelow ? TAIL + path.slice(root.length) : ARCHIVED_TAIL + path;
+}
+
+function tailPath({ root }: SessionsContext, id: string): string {
+  return id.startsWith(TAIL) ? root + id.slice(TAIL.length) : id.slice(ARCHIVED_TAIL.length);
 }

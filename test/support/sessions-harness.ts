@@ -43,7 +43,11 @@ export class Mirror {
     const rejected = job.items.filter((item) => this.refuses(item));
     const before = rows.size;
     for (const item of job.items) if (!rejected.includes(item)) rows.set(item.key, item);
-    if (job.cursor !== undefined) this.cursors.set(job.cursor.path, job.cursor);
+    if (job.cursor !== undefined) {
+      // The one moved last stands last.
+      this.cursors.delete(job.cursor.path);
+      this.cursors.set(job.cursor.path, job.cursor);
+    }
     const inserted = rows.size - before;
     return {
       type: 'write.done',

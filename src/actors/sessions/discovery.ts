@@ -105,6 +105,8 @@ class Discovery {
       case 'tail.caughtUp': {
         const retired = this.#queue.follow(path);
         if (retired !== null) this.#send({ type: 'file.retired', path: retired });
+        // It went while its end was being read, when nobody could be told.
+        if (!this.#files.has(path)) this.#queue.addLive(path);
         break;
       }
       case 'tail.failed':

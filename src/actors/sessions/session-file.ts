@@ -5,6 +5,8 @@
 import { constants } from 'node:fs';
 import { lstat, open, type FileHandle } from 'node:fs/promises';
 import { BridgeError } from '../../errors.ts';
+import { decompress } from './decompress.ts';
+import { isCompressed } from './session-file-name.ts';
 import type { FileFacts } from './session-files.ts';
 
 /** Bytes. Large enough that reading is not what costs, small enough to hold for each file read at once. */
@@ -17,26 +19,41 @@ const CHUNK_LENGTH = 256 * 1_024;
 const OPEN_FLAGS = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
 
 export class SessionFile {
+  /** Of the lines; of a compressed file that is not the file itself. */
   readonly handle: FileHandle;
   readonly #path: string;
+  readonly #file: FileHandle;
   readonly #device: bigint;
   readonly #inode: bigint;
 
-  private constructor(path: string, handle: FileHandle, { dev, ino }: FileFacts) {
+  private constructor(path: string, file: FileHandle, lines: FileHandle, facts: FileFacts) {
     this.#path = path;
-    this.handle = handle;
-    this.#device = dev;
-    this.#inode = ino;
+    this.#file = file;
+    this.handle = lines;
+    this.#device = facts.dev;
+    this.#inode = facts.ino;
   }
 
   /** Null when there is no regular file there; rejects with `session_unreadable`. */
   static async open(path: string): Promise<SessionFile | null> {
-    const handle = await unlessMissing(open(path, OPEN_FLAGS), path);
-    if (handle === null) return null;
-    const facts = await handle.stat({ bigint: true });
-    if (facts.isFile()) return new SessionFile(path, handle, facts);
-    await handle.close();
+    const file = await unlessMissing(open(path, OPEN_FLAGS), path);
+    if (file === null) return null;
+    try {
+      const facts = await file.stat({ bigint: true });
+      if (facts.isFile()) {
+        const lines = isCompressed(path) ? await unlessDamaged(decompress(file), path) : file;
+        return new SessionFile(path, file, lines, facts);
+      }
+    } catch (thrown) {
+      await file.close();
+      throw thrown;
+    }
+    await file.close();
     return null;
+  }
+
+  get isCompressed(): boolean {
+    return this.handle !== this.#file;
   }
 
   get device(): string {
@@ -54,8 +71,14 @@ export class SessionFile {
     return found.dev === this.#device && found.ino === this.#inode ? 'same' : 'replaced';
   }
 
+  /** How the file looks on disk. */
   async facts(): Promise<FileFacts> {
-    return await this.handle.stat({ bigint: true });
+    return await this.#file.stat({ bigint: true });
+  }
+
+  /** Bytes of its lines, which of a compressed file are more than it has on disk. */
+  async length({ size }: FileFacts): Promise<number> {
+    return this.isCompressed ? (await this.handle.stat()).size : Number(size);
   }
 
   /** The bytes from `position`, at most a chunk and not beyond `end`. */
@@ -67,7 +90,8 @@ export class SessionFile {
   }
 
   async close(): Promise<void> {
-    await this.handle.close();
+    await this.#file.close();
+    if (this.isCompressed) await this.handle.close();
   }
 }
 
@@ -78,8 +102,22 @@ async function unlessMissing<T>(result: Promise<T>, path: string): Promise<T | n
   try {
     return await result;
   } catch (cause) {
-    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown error';
+    const code = codeOf(cause);
     if (MISSING.has(code)) return null;
     throw new BridgeError('session_unreadable', `${path} (${code})`, { cause });
   }
+}
+
+/** It may be in the middle of being written: the same call can succeed later. */
+async function unlessDamaged<T>(result: Promise<T>, path: string): Promise<T> {
+  try {
+    return await result;
+  } catch (cause) {
+    const problem = `${path} cannot be decompressed (${codeOf(cause)})`;
+    throw new BridgeError('session_unreadable', problem, { cause });
+  }
+}
+
+function codeOf(cause: unknown): string {
+  return cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown error';
 }

@@ -3,8 +3,10 @@
  * far it is read. A quiet file is nothing but one entry here. Discovery tells it what
  * it sees, readers tell it how far they are; the difference is what is left to do.
  */
+import { basename } from 'node:path';
 import type { FileCounts } from '../../machines/sessions-events.ts';
 import type { FileCursor, QuarantinedLine } from '../../machines/protocol.ts';
+import { isCompressed, parseSessionFileName, plainOf } from './session-file-name.ts';
 
 /** What the file system says of a file; a subset of `BigIntStats`. */
 export interface FileFacts {
@@ -32,6 +34,8 @@ export class SessionFiles {
   readonly #entries = new Map<string, Entry>();
   /** Also of files that are not there now: they may come back. */
   readonly #cursors = new Map<string, FileCursor>();
+  /** By session: the path under which it was read last. */
+  readonly #latest = new Map<string, string>();
   /** When those of files not met yet were moved. */
   readonly #movedAt = new Map<string, number>();
   readonly #parserVersion: number;
@@ -66,6 +70,7 @@ export class SessionFiles {
   clear(): void {
     this.#entries.clear();
     this.#cursors.clear();
+    this.#latest.clear();
     this.#movedAt.clear();
     this.#behind = this.#quarantined = this.#bytesPending = 0;
     this.onChange();
@@ -113,6 +118,7 @@ export class SessionFiles {
   /** `bytes` more are in Convex, up to this cursor. */
   committed(path: string, cursor: FileCursor, bytes: number): void {
     this.#bytesRead += bytes;
+    this.#latest.set(sessionOf(path), path);
     this.#change(path, () => this.#cursors.set(path, cursor));
   }
 
@@ -128,6 +134,7 @@ export class SessionFiles {
   /** Where files stand, from Convex. Told before anything is seen. */
   restore(cursors: readonly StoredCursor[]): void {
     for (const { updatedAt, ...cursor } of cursors) {
+      this.#restoreLatest(cursor.path, updatedAt ?? 0);
       this.#cursors.set(cursor.path, cursor);
       if (updatedAt !== undefined) this.#movedAt.set(cursor.path, updatedAt);
     }
@@ -135,6 +142,11 @@ export class SessionFiles {
 
   cursor(path: string): FileCursor | undefined {
     return this.#cursors.get(path);
+  }
+
+  /** The cursor of the same session where it was read last, under this path or another. */
+  latest(path: string): FileCursor | undefined {
+    return this.#cursors.get(this.#latest.get(sessionOf(path)) ?? path);
   }
 
   has(path: string): boolean {
@@ -175,11 +187,19 @@ export class SessionFiles {
     const movedAt = this.#movedAt.get(path) ?? Number.POSITIVE_INFINITY;
     this.#movedAt.delete(path);
     const mayHaveChanged =
-      cursor.offset !== Number(seen.size) ||
+      this.latest(path)?.path !== path ||
+      (!isCompressed(path) && cursor.offset !== Number(seen.size)) ||
       cursor.inode !== String(seen.ino) ||
       cursor.device !== String(seen.dev) ||
       Number(seen.mtimeNs / 1_000_000n) > movedAt;
     return mayHaveChanged || wantsReparse(cursor, this.#parserVersion) ? null : seen;
+  }
+
+  #restoreLatest(path: string, updatedAt: number): void {
+    const session = sessionOf(path);
+    const other = this.#latest.get(session);
+    if (other !== undefined && (this.#movedAt.get(other) ?? 0) > updatedAt) return;
+    this.#latest.set(session, path);
   }
 
   /** Makes a change to one file and keeps the sums right. */
@@ -204,6 +224,12 @@ export class SessionFiles {
 export function wantsReparse(cursor: FileCursor, parserVersion: number): boolean {
   const isOlder = (line: QuarantinedLine) => line.parserVersion < parserVersion;
   return cursor.quarantine.some(isOlder);
+}
+
+/** Codex's name of a session stays when it is moved or compressed; other names say nothing. */
+function sessionOf(path: string): string {
+  const name = basename(path);
+  return parseSessionFileName(name)?.threadId === undefined ? path : plainOf(name);
 }
 
 function isBehind(entry: Entry): boolean {

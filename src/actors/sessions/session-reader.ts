@@ -20,8 +20,9 @@ import { LongLine, type LongPart } from './long-line.ts';
 import { readLine } from './read-line.ts';
 import type { RecentlySetAside } from './recently-set-aside.ts';
 import { refusedLines, rejectBatch, setAside, type Place, type Proposal } from './refused.ts';
+import { isArchived } from './archive.ts';
 import { SessionFile } from './session-file.ts';
-import { wantsReparse, type FileFacts, type SessionFiles } from './session-files.ts';
+import { wantsReparse, type SessionFiles } from './session-files.ts';
 
 /** A batch is full at any of these: quick to commit, and little to hold for each file read at once. */
 const BATCH_ITEMS = 200;
@@ -58,6 +59,8 @@ interface Batch {
   /** Where its items come from. */
   places: Place[];
   quarantine: QuarantinedLine[];
+  /** Nothing more is in the file now. */
+  isLast: boolean;
 }
 
 export class SessionReader {
@@ -74,16 +77,21 @@ export class SessionReader {
   #proposal: Proposal | null = null;
   /** The cursor has news that no batch has carried yet. */
   #owesCursor = false;
+  /** The session was read elsewhere before: it was archived, restored, compressed or unpacked. */
+  #hasMoved = false;
   #stopped = false;
 
   constructor(options: SessionReaderOptions) {
     const { path, files, createReader, parserVersion } = options;
     this.#options = options;
-    const cursor = files.cursor(path);
+    const own = files.cursor(path);
+    const latest = files.latest(path) ?? own;
+    const generation = Math.max(own?.generation ?? 0, latest?.generation ?? 0);
     this.#cursor =
-      cursor === undefined || wantsReparse(cursor, parserVersion)
-        ? freshCursor(path, parserVersion, cursor?.generation ?? 0)
-        : cursor;
+      latest === undefined || wantsReparse(latest, parserVersion)
+        ? freshCursor(path, parserVersion, generation)
+        : { ...latest, path, generation };
+    this.#hasMoved = this.#owesCursor = latest !== undefined && latest.path !== path;
     this.#lines = createReader({ path });
   }
 
@@ -99,10 +107,11 @@ export class SessionReader {
         if (this.#file === null) return { type: 'gone' };
         const presence = await this.#file.presence();
         const facts = await this.#file.facts();
-        await this.#checkUnchanged(this.#file, Number(facts.size));
-        const batch = await this.#readBatch(this.#file, Number(facts.size));
+        const length = await this.#file.length(facts);
+        await this.#checkUnchanged(this.#file, length);
+        const batch = await this.#readBatch(this.#file, length);
         if (this.#parsedTo > this.#cursor.offset || this.#owesCursor) {
-          return { type: 'batch', job: await this.#propose(this.#file, batch, facts, live) };
+          return { type: 'batch', job: await this.#propose(this.#file, batch, length, live) };
         }
         // The watcher that this reader belonged to is gone, and what it knew with it.
         if (this.#stopped) throw new BridgeError('shutdown', '');
@@ -219,7 +228,7 @@ export class SessionReader {
   }
 
   async #readBatch(file: SessionFile, end: number): Promise<Batch> {
-    const batch: Batch = { items: [], bytes: 0, places: [], quarantine: [] };
+    const batch: Batch = { items: [], bytes: 0, places: [], quarantine: [], isLast: false };
     const isFull = () =>
       batch.items.length >= BATCH_ITEMS ||
       batch.bytes >= BATCH_BYTES ||
@@ -232,7 +241,10 @@ export class SessionReader {
       }
       if (this.#stopped) throw new BridgeError('shutdown', '');
       const chunk = await file.read(this.#splitter.position, end);
-      if (chunk.length === 0) break;
+      if (chunk.length === 0) {
+        batch.isLast = true;
+        break;
+      }
       this.#split = this.#splitter.push(chunk);
     }
     return batch;
@@ -252,12 +264,18 @@ export class SessionReader {
 
   async #propose(
     file: SessionFile,
-    { items, bytes, places, quarantine }: Batch,
-    { size }: FileFacts,
+    { items, bytes, places, quarantine, isLast }: Batch,
+    length: number,
     live: boolean,
   ): Promise<WriteJob> {
     const { path, parserVersion, nextJobId } = this.#options;
-    const thread = { ...this.#lines.thread, rolloutPath: path };
+    const archived = isArchived(path);
+    const thread = {
+      ...this.#lines.thread,
+      rolloutPath: path,
+      // A thread that was archived elsewhere than in this folder stays so.
+      ...(archived || this.#hasMoved ? { archived } : {}),
+    };
     const { resumeId } = thread;
     if (resumeId === undefined) {
       throw new BridgeError(
@@ -275,12 +293,13 @@ export class SessionReader {
         : await fingerprint(file.handle, offset),
       tailHash: await tailHash(file.handle, offset),
       device: file.device,
-      inode: file.inode,
+      // Of a compressed file the offset alone does not tell whether it was read to its end.
+      inode: file.isCompressed && !isLast ? '' : file.inode,
       resumeId,
       quarantine: setAside(before.quarantine, quarantine),
       parserVersion,
     };
-    const isNearEnd = Number(size) - offset <= LIVE_BACKLOG;
+    const isNearEnd = length - offset <= LIVE_BACKLOG;
     const job: WriteJob = {
       id: nextJobId(),
       origin: 'file',

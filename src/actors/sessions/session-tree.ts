@@ -13,7 +13,8 @@ import {
   regularFile,
   type DirectoryListing,
 } from './list-directory.ts';
-import { parseSessionFileName } from './session-file-name.ts';
+import { archiveOf } from './archive.ts';
+import { compressedOf, isCompressed, parseSessionFileName, plainOf } from './session-file-name.ts';
 import type { SessionFiles } from './session-files.ts';
 
 /** Levels below the root. Codex uses three: year, month, day. */
@@ -38,6 +39,8 @@ export interface SessionTreeOptions {
 
 export class SessionTree {
   readonly #root: string;
+  /** The root, and the archive beside it. */
+  readonly #roots: readonly string[];
   readonly #files: SessionFiles;
   readonly #listener: TreeListener;
   readonly #watches: DirectoryWatches;
@@ -45,11 +48,12 @@ export class SessionTree {
   readonly #unreadable = new Map<string, string>();
   #sweeping: Promise<void> | null = null;
   #sweepAgain = false;
-  #rootIsThere = false;
+  #rootsThere: readonly string[] = [];
   #isClosed = false;
 
   constructor({ root, files, watch: watchDirectory }: SessionTreeOptions, listener: TreeListener) {
     this.#root = root;
+    this.#roots = [root, archiveOf(root)].filter((directory) => directory !== null);
     this.#files = files;
     this.#listener = listener;
     this.#watches = new DirectoryWatches(this.#onEvent, watchDirectory);
@@ -85,9 +89,10 @@ export class SessionTree {
     }
   }
 
-  /** Looks whether the root came or went. */
+  /** Looks whether the root, or its archive, came or went. */
   async lookAtRoot(): Promise<void> {
-    if (isRoot(this.#root) !== this.#rootIsThere) await this.sweep();
+    const isAsBefore = (root: string) => isRoot(root) === this.#rootsThere.includes(root);
+    if (!this.#roots.every(isAsBefore)) await this.sweep();
   }
 
   /** Looks at one file. `noticed`: something says that it changed, even if it looks as before. */
@@ -95,7 +100,17 @@ export class SessionTree {
     const facts = regularFile(path);
     if (facts === null) {
       this.#forget(path);
+      // What is unpacked is deleted only after it was compressed, which nobody looked at then.
+      if (!isCompressed(path) && regularFile(compressedOf(path)) !== null) {
+        this.lookAt(compressedOf(path), noticed);
+      }
       return;
+    }
+    if (isCompressed(path)) {
+      // One of the two is followed, and only the plain one grows.
+      if (regularFile(plainOf(path)) !== null) return;
+    } else {
+      this.#forget(compressedOf(path));
     }
     const changed = this.#files.see(path, facts);
     if (noticed) this.#files.notice(path);
@@ -151,10 +166,11 @@ export class SessionTree {
 
   async #sweepOnce(): Promise<void> {
     this.#files.beginPass();
-    this.#rootIsThere = isRoot(this.#root);
+    this.#rootsThere = this.#roots.filter(isRoot);
     this.#unreadable.clear();
     const met = new Set<string>();
-    const next = this.#rootIsThere ? [this.#root] : [];
+    // The last is taken first: the archive can wait.
+    const next = this.#rootsThere.toReversed();
     for (let directory = next.pop(); directory !== undefined; directory = next.pop()) {
       this.#watches.add(directory);
       const listing = await this.#list(directory);
@@ -170,7 +186,9 @@ export class SessionTree {
   }
 
   #see({ files }: DirectoryListing): void {
+    const present = new Set(files.map(({ path }) => path));
     for (const { path, facts } of files) {
+      if (isCompressed(path) && present.has(plainOf(path))) continue;
       if (this.#files.see(path, facts)) this.#listener.changed(path);
     }
   }
@@ -202,6 +220,7 @@ export class SessionTree {
     return false;
   }
 
+  /** Below the root; the archive, beside it, counts as one level. */
   #depth(directory: string): number {
     return relative(this.#root, directory).split(sep).length;
   }

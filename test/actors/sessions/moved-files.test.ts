@@ -1,0 +1,172 @@
+/** What Codex does to a session nobody touches: it compresses it, archives it, and unpacks it again. */
+import {
+  appendFileSync,
+  linkSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { basename, join } from 'node:path';
+import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { Mirror, startSessions, type SessionsHarness } from '../../support/sessions-harness.ts';
+import { createSession, type SessionWriter } from '../../support/session-writer.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
+
+let folder: ReturnType<typeof temporaryFolder>;
+let root: string;
+let session: SessionWriter;
+
+beforeEach(() => {
+  folder = temporaryFolder();
+  root = join(folder.path, 'sessions');
+  session = createSession(folder.path);
+  session.user('one');
+  session.assistant('two');
+});
+afterEach(() => folder[Symbol.dispose]());
+
+/** As Codex does: the whole file under another name first, then the old one goes. */
+function compress(path = session.path): string {
+  const compressed = `${path}.zst`;
+  writeFileSync(`${compressed}.tmp`, zstdCompressSync(readFileSync(path)));
+  renameSync(`${compressed}.tmp`, compressed);
+  rmSync(path);
+  return compressed;
+}
+
+function archive(path = session.path): string {
+  mkdirSync(join(folder.path, 'archived_sessions'), { recursive: true });
+  const archived = join(folder.path, 'archived_sessions', basename(path));
+  renameSync(path, archived);
+  return archived;
+}
+
+const texts = (watch: SessionsHarness) => watch.mirror.texts(session.threadId);
+const lastThread = (mirror: Mirror) => mirror.jobs.at(-1)?.thread;
+const reread = (mirror: Mirror, since: number) =>
+  mirror.jobs.slice(since).flatMap(({ items }) => items.map(({ text }) => text));
+const isAt = (watch: SessionsHarness, path: string) =>
+  watch.mirror.cursors.get(path)?.offset === watch.mirror.cursors.get(session.path)?.offset;
+
+test('a compressed session is read like another, and once', async () => {
+  const path = compress();
+  const mirror = new Mirror();
+  {
+    await using watch = startSessions({ root, mirror });
+    await watch.until(() => texts(watch).length === 2);
+    await watch.settled();
+    expect(watch.status()).toMatchObject({ files: { known: 1, behind: 0 }, bytes: { pending: 0 } });
+    expect(lastThread(mirror)?.rolloutPath).toBe(path);
+  }
+  const jobs = mirror.jobs.length;
+  await using again = startSessions({ root, mirror });
+  await again.settled();
+  expect(mirror.jobs.length).toBe(jobs);
+});
+
+test('a session compressed while it is watched keeps its place: nothing is read twice', async () => {
+  await using watch = startSessions({ root });
+  await watch.until(() => texts(watch).length === 2);
+  await watch.settled();
+  const jobs = watch.mirror.jobs.length;
+  const path = compress();
+  await watch.until(() => isAt(watch, path));
+  await watch.settled();
+  expect(reread(watch.mirror, jobs)).toEqual([]);
+  expect(lastThread(watch.mirror)?.rolloutPath).toBe(path);
+  expect(watch.status().files.known).toBe(1);
+});
+
+test('a session that is unpacked to go on, under a new inode, goes on where it was', async () => {
+  const path = compress();
+  await using watch = startSessions({ root });
+  await watch.until(() => texts(watch).length === 2);
+  await watch.settled();
+  const jobs = watch.mirror.jobs.length;
+  const plain = join(folder.path, 'unpacked');
+  writeFileSync(plain, zstdDecompressSync(readFileSync(path)));
+  // Both are there for a moment.
+  linkSync(plain, session.path);
+  rmSync(plain);
+  await watch.until(() => isAt(watch, session.path) && watch.status().files.known === 1);
+  rmSync(path);
+  session.user('three');
+  await watch.until(() => texts(watch).length === 3);
+  await watch.settled();
+  expect(reread(watch.mirror, jobs)).toEqual(['three']);
+  expect(watch.status().files.known).toBe(1);
+});
+
+test('what was compressed while the bridge was down is known again', async () => {
+  const mirror = new Mirror();
+  {
+    await using watch = startSessions({ root, mirror });
+    await watch.until(() => texts(watch).length === 2);
+    await watch.settled();
+  }
+  const jobs = mirror.jobs.length;
+  session.user('three');
+  const path = compress();
+  await using watch = startSessions({ root, mirror });
+  await watch.until(() => texts(watch).length === 3);
+  await watch.settled();
+  expect(reread(mirror, jobs)).toEqual(['three']);
+  expect(lastThread(mirror)?.rolloutPath).toBe(path);
+});
+
+test('a compressed file that is not whole is tried again, and holds nothing else up', async () => {
+  const whole = zstdCompressSync(readFileSync(session.path));
+  const path = `${session.path}.zst`;
+  rmSync(session.path);
+  writeFileSync(path, whole.subarray(0, whole.length / 2));
+  const other = createSession(folder.path);
+  other.user('elsewhere');
+  await using watch = startSessions({ root });
+  await watch.until(() => watch.mirror.texts(other.threadId).length === 1);
+  await watch.until(() => watch.status().lastError?.includes('decompressed') === true);
+  appendFileSync(path, whole.subarray(whole.length / 2));
+  await watch.until(() => texts(watch).length === 2);
+});
+
+test('an archived session stays, says so, and is read on when it is restored', async () => {
+  await using watch = startSessions({ root });
+  await watch.until(() => texts(watch).length === 2);
+  await watch.settled();
+  const jobs = watch.mirror.jobs.length;
+  const path = archive();
+  await watch.until(() => isAt(watch, path));
+  expect(lastThread(watch.mirror)).toMatchObject({ archived: true, rolloutPath: path });
+  const moves = watch.mirror.jobs.length;
+  renameSync(path, session.path);
+  await watch.until(() => watch.mirror.jobs.length > moves);
+  expect(lastThread(watch.mirror)).toMatchObject({ archived: false, rolloutPath: session.path });
+  session.user('three');
+  await watch.until(() => texts(watch).length === 3);
+  await watch.settled();
+  expect(reread(watch.mirror, jobs)).toEqual(['three']);
+});
+
+test('what was archived and compressed before the bridge knew it is read, as archived', async () => {
+  const path = compress(archive());
+  await using watch = startSessions({ root });
+  await watch.until(() => texts(watch).length === 2);
+  expect(lastThread(watch.mirror)).toMatchObject({ archived: true, rolloutPath: path });
+});
+
+test('a session that moves while the bridge is down, there and back, says where it is', async () => {
+  const mirror = new Mirror();
+  const run = async (until: (watch: SessionsHarness) => boolean) => {
+    await using watch = startSessions({ root, mirror });
+    await watch.until(() => until(watch));
+    await watch.settled();
+  };
+  await run((watch) => texts(watch).length === 2);
+  const path = archive();
+  await run(() => lastThread(mirror)?.archived === true);
+  renameSync(path, session.path);
+  await run(() => lastThread(mirror)?.archived === false);
+  expect(lastThread(mirror)?.rolloutPath).toBe(session.path);
+});
