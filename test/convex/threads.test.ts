@@ -108,6 +108,21 @@ describe('thread identity', () => {
       usage,
     });
   });
+
+  it('is archived when its file says so, stays so while nothing is said, and comes back', async () => {
+    const convex = backend();
+    const archivedAfter = async (patch: object) => {
+      await convex.mutation(api.threads.upsertFromStream, {
+        machineId: MACHINE,
+        thread: { resumeId: CODEX_ID, source: 'external', ...patch },
+      });
+      return (await convex.query(api.threads.byId, { id: CODEX_ID }))?.archived;
+    };
+    expect(await archivedAfter({})).toBe(false);
+    expect(await archivedAfter({ archived: true })).toBe(true);
+    expect(await archivedAfter({ model: 'm' })).toBe(true);
+    expect(await archivedAfter({ archived: false })).toBe(false);
+  });
 });
 
 describe('titles', () => {
