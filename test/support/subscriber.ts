@@ -10,6 +10,7 @@ interface ThreadRow {
   source: string;
   messageCount: number;
   rolloutPath?: string;
+  archived: boolean;
   cwd?: string;
 }
 
