@@ -9,6 +9,7 @@
  */
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
+import { lineKinds } from '../src/codex/rollout/line-kinds.ts';
 import { createSightings } from '../src/codex/sightings.ts';
 import type { ThreadItem } from '../src/codex/thread-item.ts';
 import { finalItems, linesOf, readExec, readRollout } from '../test/support/codex-files.ts';
@@ -57,6 +58,9 @@ function checkRollout(file: string, lines: string[]): void {
     ({ items, thread, leftOut, problems }) =>
       items.length === 0 && !thread && leftOut === undefined && problems.length === 0,
   ).length;
+  const unlisted = lines.filter(
+    (line, at) => outcomes[at]?.problems.length === 0 && !Object.hasOwn(lineKinds, kindOf(line)),
+  );
   const mapped = countRows(rows);
   const counted = countMessages(lines);
   totals.items += rows.length;
@@ -70,9 +74,27 @@ function checkRollout(file: string, lines: string[]): void {
     ...(problems.length === 0 ? {} : { problems: tally(problems.map(({ reason }) => reason)) }),
   });
   if (silent > 0) failures.push(`${file}: ${silent} lines without items, reason or problem`);
+  if (unlisted.length > 0)
+    failures.push(`${file}: not in the table: ${unlisted.map(kindOf).join(', ')}`);
   if (mapped.user !== counted.user || mapped.assistant !== counted.assistant) {
     failures.push(`${file}: messages ${JSON.stringify({ mapped, counted })}`);
   }
+}
+
+/** As the table names it, found without the readers. */
+function kindOf(line: string): string {
+  const { type, record_type, payload }: Line = JSON.parse(line);
+  if (record_type !== undefined) return `record_${record_type}`;
+  if (!payload) return type === undefined ? 'session_meta' : `response_item/${type}`;
+  if (type !== 'response_item' && type !== 'event_msg') return String(type);
+  const kind = `${type}/${payload.type}`;
+  return kind === 'event_msg/item_completed' ? `${kind}/${payload.item?.type}` : kind;
+}
+
+interface Line {
+  type?: string;
+  record_type?: string;
+  payload?: { type?: string; item?: { type?: string } };
 }
 
 function countRows(rows: readonly ThreadItem[]): MessageCounts {

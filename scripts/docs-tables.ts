@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { AnyStateMachine, AnyStateNode } from 'xstate';
+import { leftOutBecause, type LineRule, lineKinds } from '../src/codex/rollout/line-kinds.ts';
 import { settings, type Setting } from '../src/config.ts';
 import { catalogue } from '../src/errors.ts';
 import { clientConnection } from '../src/machines/client-connection.ts';
@@ -44,6 +45,24 @@ export function errorsTable(): string {
       `| \`${code}\` | ${message} | ${retryable ? 'yes' : 'no'} |`,
   );
   return ['| code | message | worth trying again |', '| --- | --- | --- |', ...rows].join('\n');
+}
+
+export function lineKindsTable(): string {
+  const rows = Object.entries<LineRule>(lineKinds).map(([kind, rule]) =>
+    'becomes' in rule
+      ? `| \`${kind}\` | ${rule.becomes} | |`
+      : `| \`${kind}\` | | ${rule.leftOut} |`,
+  );
+  const reasons = Object.values(leftOutBecause).map((reason) => `- ${reason}`);
+  return [
+    '| kind of line | becomes | left out, because it is |',
+    '| --- | --- | --- |',
+    ...rows,
+    '',
+    'A single line of a kind that becomes something is left out when it is:',
+    '',
+    ...reasons,
+  ].join('\n');
 }
 
 export function machinePages(): string {

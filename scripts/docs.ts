@@ -1,12 +1,13 @@
 /**
- * Writes the generated parts of docs/: the table of settings and the states of the
- * machines. `--check` writes nothing and fails when a page is out of date.
+ * Writes the generated parts of docs/: the tables of settings, of errors, of the lines
+ * of session files, and the states of the machines. `--check` writes nothing and fails when a page is out of date.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { configurationTable, errorsTable, machinePages } from './docs-tables.ts';
+import { configurationTable, errorsTable, lineKindsTable, machinePages } from './docs-tables.ts';
 
 const pages: Record<string, string> = {
+  'docs/sync/codex-formats.md': lineKindsTable(),
   'docs/sync/configuration.md': configurationTable(),
   'docs/sync/errors.md': errorsTable(),
   'docs/sync/machines.md': machinePages(),

@@ -28,7 +28,7 @@ export const lineKinds = {
   retained_context: { leftOut: forTheModel },
   realtime_item: { leftOut: 'voice session detail' },
 
-  'response_item/message': { becomes: 'preface, message' },
+  'response_item/message': { becomes: 'preface, message, thread' },
   'response_item/reasoning': { becomes: 'reason' },
   'response_item/function_call': { becomes: 'cmd, file, mcp, todo' },
   'response_item/function_call_output': { becomes: 'cmd, file, mcp, todo' },
@@ -56,7 +56,7 @@ export const lineKinds = {
   'event_msg/thread_goal_updated': { leftOut: settings },
 
   // The wrapped generation (0.30 to 0.147).
-  'event_msg/user_message': { becomes: 'message, preface' },
+  'event_msg/user_message': { becomes: 'message, preface, thread' },
   'event_msg/agent_message': { becomes: 'message' },
   'event_msg/agent_reasoning': { becomes: 'reason' },
   'event_msg/agent_reasoning_raw_content': { becomes: 'reason' },
@@ -89,7 +89,7 @@ export const lineKinds = {
   record_state: { leftOut: 'a record of the harness’s state' },
 
   // 0.148 and later.
-  'event_msg/item_completed/UserMessage': { becomes: 'message' },
+  'event_msg/item_completed/UserMessage': { becomes: 'message, thread' },
   'event_msg/item_completed/AgentMessage': { becomes: 'message' },
   'event_msg/item_completed/Reasoning': { becomes: 'reason' },
   'event_msg/item_completed/CommandExecution': { becomes: 'cmd' },
