@@ -4,22 +4,27 @@ import { join } from 'node:path';
 import { watchStatusFrame, type WatchStatusFrame } from '../src/control/frames.ts';
 import type { BridgeConnection } from '../src/control/connect-bridge.ts';
 import { startDaemonProcess } from '../test/support/daemon-process.ts';
-import { createSession } from '../test/support/session-writer.ts';
 import { temporaryFolder } from '../test/support/temporary-folder.ts';
+import { writeRealisticSession } from './material/realistic-session.ts';
 import { percentile } from './percentile.ts';
 import type { Figures } from './run.ts';
 
 const FILES = 40;
-/** Turns a file: with the sizes below, about 2.5 MB a file, 100 MB in all. */
-const TURNS = 150;
+const FILE_BYTES = 2_500_000;
+const MINUTE_MS = 60_000;
 /** How often the status is asked for, in ms; it is what the result is rounded to. */
 const POLL_MS = 50;
 
 export async function measure(): Promise<Figures> {
   using folder = temporaryFolder();
   const paths = Array.from({ length: FILES }, (_, index) =>
-    writeSession(join(folder.path, 'codex'), index),
-  );
+    // A minute apart, so that "newest first" has something to sort.
+    writeRealisticSession(join(folder.path, 'codex'), {
+      at: new Date(Date.now() - index * MINUTE_MS),
+      bytes: FILE_BYTES,
+      seed: index,
+    }),
+  ).map(({ path }) => path);
   const megabytes = paths.reduce((sum, path) => sum + statSync(path).size, 0) / 1e6;
   const parseSeconds = percentile(
     [1, 2, 3].map(() => parseAll(paths)),
@@ -51,22 +56,6 @@ async function imported(bridge: BridgeConnection): Promise<WatchStatusFrame> {
       return status;
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
-}
-
-function writeSession(codexHome: string, index: number): string {
-  // A minute apart, so that "newest first" has something to sort.
-  const session = createSession(codexHome, { at: new Date(Date.now() - index * 60_000) });
-  for (let turn = 0; turn < TURNS; turn += 1) {
-    session.startTurn();
-    session.user(`Turn ${turn} of file ${index}: look at the logs and tell me what is wrong.`);
-    session.command(
-      `grep -rn "error ${turn}" logs`,
-      `logs/app.log:${turn}: something broke here\n`.repeat(120),
-    );
-    session.assistant(`The service restarts because of item ${turn}. `.repeat(30));
-    session.endTurn();
-  }
-  return session.path;
 }
 
 function parseAll(paths: string[]): number {

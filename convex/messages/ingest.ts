@@ -9,13 +9,8 @@ import { moveCursor } from '../cursors/move.ts';
 import { refuse } from '../refuse.ts';
 import { findOrCreateThread, type ThreadPatch, threadChanges } from '../threads/identity.ts';
 import type { fileCursor, ingestResult } from '../validators.ts';
-import {
-  type Item,
-  type MessagePatch,
-  newRow,
-  updateOfClaimed,
-  updateOfKnown,
-} from './reconcile.ts';
+import { type Item, newRow, updateOfClaimed, updateOfKnown } from './reconcile.ts';
+import { RowChanges } from './row-changes.ts';
 
 /**
  * Items of one batch. Each costs at most two index reads and one write, so this
@@ -43,9 +38,7 @@ export async function ingestBatch(
     );
   }
   const { row, created } = await findOrCreateThread(ctx, machineId, thread);
-  const known = created
-    ? new Map<string, Doc<'messages'>>()
-    : await rowsOf(ctx, row.threadId, items);
+  const known = created ? [] : await rowsOf(ctx, row.threadId, items);
   const tally = await writeItems(ctx, row.threadId, items, known);
   const changes = { ...threadChanges(row, machineId, thread), ...activity(row, tally) };
   if (Object.keys(changes).length > 0) await ctx.db.patch(row._id, changes);
@@ -59,7 +52,7 @@ async function rowsOf(
   ctx: MutationCtx,
   threadId: string,
   items: Item[],
-): Promise<Map<string, Doc<'messages'>>> {
+): Promise<Doc<'messages'>[]> {
   const keys = new Set<string>();
   for (const { key, claims } of items) {
     keys.add(key);
@@ -73,7 +66,7 @@ async function rowsOf(
         .unique(),
     ),
   );
-  return new Map(rows.filter((row) => row !== null).map((row) => [row.key, row]));
+  return rows.filter((row) => row !== null);
 }
 
 interface Tally {
@@ -86,11 +79,12 @@ interface Tally {
   lastActivityAt: number;
 }
 
+/** An item often comes twice, begun and ended: its row is written once, as the last one leaves it. */
 async function writeItems(
   ctx: MutationCtx,
   threadId: string,
   items: Item[],
-  rows: Map<string, Doc<'messages'>>,
+  known: Doc<'messages'>[],
 ): Promise<Tally> {
   const tally = {
     inserted: 0,
@@ -100,42 +94,30 @@ async function writeItems(
     lastMessageAt: 0,
     lastActivityAt: 0,
   };
+  const rows = new RowChanges(known);
   const now = Date.now();
   for (const item of items) {
     const row = rows.get(item.key);
     if (row) {
       tally.known += 1;
-      const patch = updateOfKnown(row, item, now);
-      if (patch) await patchRow(ctx, rows, row, patch);
+      const patch = updateOfKnown(row.fields, item, now);
+      if (patch) rows.patch(row, patch);
       continue;
     }
     const claimed = item.claims === undefined ? undefined : rows.get(item.claims);
     if (claimed) {
       tally.claimed += 1;
-      await patchRow(ctx, rows, claimed, updateOfClaimed(claimed, item, now));
+      rows.patch(claimed, updateOfClaimed(claimed.fields, item, now));
     } else {
       tally.inserted += 1;
-      const fields = newRow(threadId, item, now);
-      const _id = await ctx.db.insert('messages', fields);
-      rows.set(item.key, { ...fields, _id, _creationTime: now });
+      rows.insert(newRow(threadId, item, now));
       if (item.kind === 'message') tally.messages += 1;
     }
     if (item.kind === 'message') tally.lastMessageAt = Math.max(tally.lastMessageAt, item.ts);
     if (item.kind !== 'preface') tally.lastActivityAt = Math.max(tally.lastActivityAt, item.ts);
   }
+  await rows.write(ctx);
   return tally;
-}
-
-async function patchRow(
-  ctx: MutationCtx,
-  rows: Map<string, Doc<'messages'>>,
-  row: Doc<'messages'>,
-  patch: MessagePatch,
-): Promise<void> {
-  await ctx.db.patch(row._id, patch);
-  const patched = (await ctx.db.get(row._id)) ?? row;
-  rows.delete(row.key);
-  rows.set(patched.key, patched);
 }
 
 function activity(row: Doc<'threads'>, tally: Tally): Partial<Doc<'threads'>> {

@@ -25,11 +25,11 @@ import { SessionFile } from './session-file.ts';
 import { wantsReparse, type SessionFiles } from './session-files.ts';
 
 /** A batch is full at any of these: quick to commit, and little to hold for each file read at once. */
-const BATCH_ITEMS = 200;
+const BATCH_ITEMS = 500;
 /** Bytes of items. */
-const BATCH_BYTES = 256 * 1_024;
+const BATCH_BYTES = 1_024 * 1_024;
 /** Bytes of the file: where no line gives an item, the cursor moves all the same. */
-const BATCH_FILE_BYTES = 2 * 1_024 * 1_024;
+const BATCH_FILE_BYTES = 4 * 1_024 * 1_024;
 /** Bytes. With more than this to read, a live file is history too until its end is near. */
 const LIVE_BACKLOG = 1_024 * 1_024;
 /** Bytes. Longer lines are condensed: to parse one would cost several times as much memory. */

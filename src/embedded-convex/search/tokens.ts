@@ -26,7 +26,8 @@ function isShort(found: string): boolean {
   return found.length * 3 < longWordBytes || Buffer.byteLength(found) < longWordBytes;
 }
 
-/** One character at a time: no character's form depends on its neighbours, as it would in Greek. */
+/** No character's form depends on its neighbours, as that of the Greek sigma otherwise would. */
 function lowerCase(found: string): string {
+  if (!found.includes('Σ')) return found.toLowerCase();
   return Array.from(found, (character) => character.toLowerCase()).join('');
 }

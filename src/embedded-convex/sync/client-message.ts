@@ -33,7 +33,7 @@ export type QuerySetModification =
 
 export interface FunctionCall {
   path: string;
-  /** Canonical JSON text of a one-element array. */
+  /** JSON text of a one-element array; of a query canonical, so that equal ones are found out. */
   args: string;
   /** Empty for the application's own functions. */
   componentPath: string;
@@ -63,7 +63,7 @@ export function parseClientMessage(text: string): ClientMessage {
       return {
         type: message['type'],
         requestId: count(message, 'requestId'),
-        ...parseCall(message),
+        ...parseCall(message, JSON.stringify),
       };
     case 'Event':
       return { type: 'Event' };
@@ -115,7 +115,7 @@ function parseModification(value: unknown): QuerySetModification {
         type: 'Add',
         queryId,
         journal: optionalString(modification, 'journal'),
-        ...parseCall(modification),
+        ...parseCall(modification, canonicalJson),
       };
     case 'Remove':
       return { type: 'Remove', queryId };
@@ -124,12 +124,12 @@ function parseModification(value: unknown): QuerySetModification {
   }
 }
 
-function parseCall(message: JsonObject): FunctionCall {
+function parseCall(message: JsonObject, toText: (args: JsonObject[]) => string): FunctionCall {
   const args = list(message, 'args');
   if (args.length > 1) throw invalid('"args" has more than one element');
   return {
     path: canonicalFunctionPath(string(message, 'udfPath')),
-    args: canonicalJson([asObject(args[0] ?? {}, 'The element of "args"')]),
+    args: toText([asObject(args[0] ?? {}, 'The element of "args"')]),
     componentPath: optionalString(message, 'componentPath') ?? '',
   };
 }

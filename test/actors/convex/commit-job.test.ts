@@ -92,9 +92,10 @@ describe('a job', () => {
 
   test('of history is several short ones, so that live lines get between them', async () => {
     const { commit, calls, keys } = open();
-    const items = Array.from({ length: 250 }, (_, n) => item(`k${n + 1}`));
+    const text = 'x'.repeat(10_000);
+    const items = Array.from({ length: 250 }, (_, n) => ({ ...item(`k${n + 1}`), text }));
     await commit({ ...jobOf(items), priority: 'history' });
-    expect(calls.map((call) => call.length)).toEqual([100, 100, 50]);
+    expect(calls.map((call) => call.length)).toEqual([104, 104, 42]);
     expect(await keys()).toHaveLength(250);
   });
 

@@ -34,16 +34,28 @@ test('whatever a client sends is understood or refused, and breaks nothing', () 
   );
 });
 
-test('paths and arguments are brought to one form, so that equal calls are equal', () => {
+test('paths and arguments of queries are brought to one form, so that equal ones are equal', () => {
   const parse = (udfPath: string, args: object) => {
-    const text = JSON.stringify({ type: 'Mutation', requestId: 1, udfPath, args: [args] });
-    return parseClientMessage(text);
+    const modifications = [{ type: 'Add', queryId: 0, udfPath, args: [args] }];
+    return parseClientMessage(
+      JSON.stringify({ type: 'ModifyQuerySet', baseVersion: 0, newVersion: 1, modifications }),
+    );
   };
   const canonical = parse('a/b:c', { x: { p: 1, q: [2] }, y: null });
   expect(parse('a/b.js:c', { y: null, x: { q: [2], p: 1 } })).toEqual(canonical);
-  expect(canonical).toMatchObject({ path: 'a/b:c', args: '[{"x":{"p":1,"q":[2]},"y":null}]' });
-  expect(parse('a/b', {})).toMatchObject({ path: 'a/b:default' });
-  expect(parse('a/b.js', {})).toMatchObject({ path: 'a/b:default' });
+  expect(canonical).toMatchObject({
+    modifications: [{ path: 'a/b:c', args: '[{"x":{"p":1,"q":[2]},"y":null}]' }],
+  });
+  expect(parse('a/b', {})).toMatchObject({ modifications: [{ path: 'a/b:default' }] });
+  expect(parse('a/b.js', {})).toMatchObject({ modifications: [{ path: 'a/b:default' }] });
+});
+
+test('arguments of mutations stay as they were sent', () => {
+  const call = { requestId: 1, udfPath: 'a/b.js:c', args: [{ y: null, x: { q: [2], p: 1 } }] };
+  expect(parseClientMessage(JSON.stringify({ type: 'Mutation', ...call }))).toMatchObject({
+    path: 'a/b:c',
+    args: '[{"y":null,"x":{"q":[2],"p":1}}]',
+  });
 });
 
 function attempt(run: () => unknown): unknown {

@@ -1,0 +1,52 @@
+import type { Doc, Id } from '../_generated/dataModel.js';
+import type { MutationCtx } from '../_generated/server.js';
+import type { MessageFields, MessagePatch } from './reconcile.ts';
+
+/** A row as the batch leaves it. */
+export interface BatchRow {
+  readonly id: Id<'messages'> | null;
+  fields: MessageFields;
+  /** Of a row that was there before. */
+  changes: MessagePatch | null;
+}
+
+/** The rows that one batch concerns; what happens to a row several times is written once. */
+export class RowChanges {
+  readonly #byKey = new Map<string, BatchRow>();
+  readonly #rows: BatchRow[] = [];
+
+  constructor(stored: readonly Doc<'messages'>[]) {
+    for (const row of stored) this.#add({ id: row._id, fields: row, changes: null });
+  }
+
+  get(key: string): BatchRow | undefined {
+    return this.#byKey.get(key);
+  }
+
+  insert(fields: MessageFields): void {
+    this.#add({ id: null, fields, changes: null });
+  }
+
+  patch(row: BatchRow, patch: MessagePatch): void {
+    this.#byKey.delete(row.fields.key);
+    // A patch removes optional fields only, and those it names as undefined are not stored.
+    row.fields = { ...row.fields, ...patch } as MessageFields;
+    row.changes = { ...row.changes, ...patch };
+    this.#byKey.set(row.fields.key, row);
+  }
+
+  /** New rows in the order in which their items came. */
+  async write({ db }: MutationCtx): Promise<void> {
+    await Promise.all(
+      this.#rows.map(async ({ id, fields, changes }) => {
+        if (id === null) await db.insert('messages', fields);
+        else if (changes !== null) await db.patch(id, changes);
+      }),
+    );
+  }
+
+  #add(row: BatchRow): void {
+    this.#rows.push(row);
+    this.#byKey.set(row.fields.key, row);
+  }
+}
