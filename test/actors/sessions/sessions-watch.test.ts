@@ -49,18 +49,18 @@ test('what stands in a file at the start is read, and each line after it within 
 
 test('each job moves the cursor over what it holds, and waits for the one before', async () => {
   const session = createSession(folder.path);
-  for (let n = 0; n < 500; n += 1) session.user(`message ${n}`);
+  for (let n = 0; n < 1_200; n += 1) session.user(`message ${n}`);
   await using watch = startSessions({ root });
   watch.mirror.isHolding = true;
   await watch.until(() => watch.mirror.jobs.length === 1);
   session.user('more');
   watch.restartWriter();
-  await watch.until(() => watch.mirror.texts(session.threadId).length === 501);
+  await watch.until(() => watch.mirror.texts(session.threadId).length === 1_201);
   await watch.settled();
 
   const [held, again, ...later] = watch.mirror.jobs;
   expect(again).toBe(held);
-  expect(held?.items).toHaveLength(200);
+  expect(held?.items).toHaveLength(500);
   const offsets = later.map(({ cursor }) => cursor?.offset ?? 0);
   expect(offsets).toEqual(offsets.toSorted((one, other) => one - other));
   expect(offsets.at(-1)).toBe(statSync(session.path).size);
