@@ -39,6 +39,8 @@ export default defineSchema({
     /** Rows of kind `message`. */
     messageCount: v.number(),
     usage: v.optional(tokenUsage),
+    /** Secrets that the bridge took out of its rows before they came here. */
+    redactions: v.optional(v.number()),
     /** Of the newest row of kind `message`; 0 while there is none. Milliseconds since the epoch. */
     lastMessageAt: v.number(),
     archived: v.boolean(),
@@ -77,6 +79,8 @@ export default defineSchema({
     /** Of the newest piece; older ones that arrive late are ignored. */
     seq: v.optional(v.number()),
     truncated: v.optional(truncated),
+    /** Secrets that the bridge took out of text and data. */
+    redactions: v.optional(v.number()),
     createdAt: v.number(),
     updatedAt: v.optional(v.number()),
   })

@@ -78,6 +78,7 @@ export const threadItem = v.object({
   runId: v.optional(v.string()),
   claims: v.optional(v.string()),
   truncated: v.optional(truncated),
+  redactions: v.optional(v.number()),
 });
 
 /** What a session file or a run says about its thread; the bridge's `ThreadPatch`. */

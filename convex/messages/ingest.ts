@@ -75,6 +75,8 @@ interface Tally {
   claimed: number;
   /** Rows of kind `message` among the inserted. */
   messages: number;
+  /** Secrets taken out, more than the rows had before: they are kept with each row. */
+  redactions: number;
   lastMessageAt: number;
   lastActivityAt: number;
 }
@@ -117,12 +119,13 @@ async function writeItems(
     if (item.kind !== 'preface') tally.lastActivityAt = Math.max(tally.lastActivityAt, item.ts);
   }
   await rows.write(ctx);
-  return tally;
+  return { ...tally, redactions: rows.redactions };
 }
 
 function activity(row: Doc<'threads'>, tally: Tally): Partial<Doc<'threads'>> {
   const changes: Partial<Doc<'threads'>> = {};
   if (tally.messages > 0) changes.messageCount = row.messageCount + tally.messages;
+  if (tally.redactions !== 0) changes.redactions = (row.redactions ?? 0) + tally.redactions;
   if (tally.lastMessageAt > row.lastMessageAt) changes.lastMessageAt = tally.lastMessageAt;
   if (tally.lastActivityAt > row.updatedAt) changes.updatedAt = tally.lastActivityAt;
   return changes;

@@ -11,7 +11,7 @@ import type { threadItem } from '../validators.ts';
 export type Item = Infer<typeof threadItem>;
 export type MessageFields = Omit<Doc<'messages'>, '_id' | '_creationTime'>;
 
-type Removable = 'provisional' | 'partial' | 'truncated';
+type Removable = 'provisional' | 'partial' | 'truncated' | 'redactions';
 
 /** Fields to write; `undefined` removes one. */
 export type MessagePatch = Partial<Omit<MessageFields, Removable>> & {
@@ -63,21 +63,38 @@ function identity(item: Item): MessagePatch {
 function content(row: MessageFields, item: Item): MessagePatch {
   const fields: MessagePatch = {};
   const textIsCut = (item.text?.length ?? 0) < (row.text?.length ?? 0);
-  if (item.text !== undefined && !(textIsCut && row.text?.startsWith(item.text))) {
+  const keepsText = textIsCut && row.text?.startsWith(item.text ?? '') === true;
+  if (item.text !== undefined && !keepsText) {
     fields.text = item.text;
     fields.truncated = item.truncated;
   }
-  if (item.data !== undefined) fields.data = mergedData(row.data, item.data);
+  const keepsOutput = hasLongerOutput(row.data, item.data);
+  if (item.data !== undefined) {
+    fields.data = keepsOutput ? { ...item.data, output: row.data?.['output'] } : item.data;
+  }
+  const redactions = redactionsOf(row, item, { isWhole: !keepsText && !keepsOutput });
+  if (redactions !== row.redactions) fields.redactions = redactions;
   return fields;
 }
 
-function mergedData(old: Item['data'], fresh: NonNullable<Item['data']>) {
+function hasLongerOutput(old: Item['data'], fresh: Item['data']): boolean {
   const oldOutput: unknown = old?.['output'];
-  const freshOutput: unknown = fresh['output'];
-  const keepsOutput =
+  const freshOutput: unknown = fresh?.['output'];
+  return (
     typeof oldOutput === 'string' &&
-    (typeof freshOutput !== 'string' || freshOutput.length < oldOutput.length);
-  return keepsOutput ? { ...fresh, output: oldOutput } : fresh;
+    (typeof freshOutput !== 'string' || freshOutput.length < oldOutput.length)
+  );
+}
+
+/** What stays of the row may hold more of them than the item, which was cut. */
+function redactionsOf(
+  row: MessageFields,
+  item: Item,
+  { isWhole }: { isWhole: boolean },
+): number | undefined {
+  if (isWhole) return item.redactions;
+  const most = Math.max(row.redactions ?? 0, item.redactions ?? 0);
+  return most === 0 ? undefined : most;
 }
 
 function isLarger(row: MessageFields, item: Item): boolean {

@@ -14,6 +14,8 @@ export interface BatchRow {
 export class RowChanges {
   readonly #byKey = new Map<string, BatchRow>();
   readonly #rows: BatchRow[] = [];
+  /** By how many the secrets taken out of the rows rise. */
+  redactions = 0;
 
   constructor(stored: readonly Doc<'messages'>[]) {
     for (const row of stored) this.#add({ id: row._id, fields: row, changes: null });
@@ -25,13 +27,16 @@ export class RowChanges {
 
   insert(fields: MessageFields): void {
     this.#add({ id: null, fields, changes: null });
+    this.redactions += fields.redactions ?? 0;
   }
 
   patch(row: BatchRow, patch: MessagePatch): void {
     this.#byKey.delete(row.fields.key);
+    const before = row.fields.redactions ?? 0;
     // A patch removes optional fields only, and those it names as undefined are not stored.
     row.fields = { ...row.fields, ...patch } as MessageFields;
     row.changes = { ...row.changes, ...patch };
+    this.redactions += (row.fields.redactions ?? 0) - before;
     this.#byKey.set(row.fields.key, row);
   }
 

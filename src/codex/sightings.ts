@@ -213,6 +213,7 @@ export class Sightings {
       kind,
       ...(text === undefined ? {} : { text }),
       ...(data ? { data } : {}),
+      ...(row.item.redactions === undefined ? {} : { redactions: row.item.redactions }),
     };
     return this.#ofRun(interrupted(seen), claims);
   }

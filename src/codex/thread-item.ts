@@ -27,6 +27,8 @@ export interface ThreadItem {
   claims?: string;
   /** Set when text or data was cut: how much there is, and where the whole is. */
   truncated?: { bytes: number; path: string; offset: number };
+  /** Secrets that were taken out of text and data; absent when there were none. */
+  redactions?: number;
 }
 
 export type ItemKind =
