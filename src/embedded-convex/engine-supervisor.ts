@@ -4,6 +4,7 @@ import { EngineThread } from './engine-thread.ts';
 import type { EngineThreadOptions, ThreadEnd } from './engine-thread.ts';
 import type { Commit } from './executor.ts';
 import { failedOutcome, interrupted, timedOut } from './outcome.ts';
+import { unpackCommit } from './packed-commit.ts';
 import type { Answer, Call, FromWorker, Method } from './worker-protocol.ts';
 
 interface EngineSupervisorOptions extends EngineThreadOptions {
@@ -108,8 +109,9 @@ export class EngineSupervisor {
 
   #receive(message: Exclude<FromWorker, { ready: unknown } | { failed: unknown }>): void {
     if ('commit' in message) {
-      this.#latestTs = message.commit.ts;
-      for (const listener of this.#listeners) listener(message.commit);
+      const commit = unpackCommit(message.commit);
+      this.#latestTs = commit.ts;
+      for (const listener of this.#listeners) listener(commit);
       return;
     }
     const pending = this.#take(message.ticket);

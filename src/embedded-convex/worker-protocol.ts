@@ -2,13 +2,13 @@ import type { MessagePort } from 'node:worker_threads';
 import type { AuthProvider } from './auth/auth-config.ts';
 import type {
   ActionResult,
-  Commit,
   Executor,
   FunctionRequest,
   MutationRequest,
   QueryRequest,
 } from './executor.ts';
 import type { ExecutionLimits } from './executor-options.ts';
+import type { PackedCommit } from './packed-commit.ts';
 import type { JobsToRun } from './scheduled-jobs.ts';
 
 /** How the engine's thread is started. */
@@ -57,7 +57,7 @@ export type ToWorker = { ticket: number; call: Call } | 'close';
 /** In the order in which it happened: a commit before the answer that it made possible. */
 export type FromWorker =
   | { ready: { latestTs: bigint; authProviders: AuthProvider[] } }
-  | { commit: Commit }
+  | { commit: PackedCommit }
   | { ticket: number; answer: Answer }
   | { ticket: number; error: SerialisedError }
   | { failed: SerialisedError };

@@ -4,6 +4,7 @@ import type { AuthProvider } from './auth/auth-config.ts';
 import { Engine } from './engine.ts';
 import { EngineError } from './engine-error.ts';
 import { Heartbeat } from './heartbeat.ts';
+import { packCommit } from './packed-commit.ts';
 import { currentExecution } from './runtime/execution.ts';
 import { installSyscalls } from './runtime/global-syscalls.ts';
 import { loadRealm } from './runtime/realm.ts';
@@ -51,7 +52,7 @@ function serve(): void {
     store,
     realm,
     limits: input.limits,
-    onCommit: (commit) => post({ commit }),
+    onCommit: (commit) => post({ commit: packCommit(commit) }),
     watch: heartbeat,
   });
   input.port.on('message', (message: ToWorker) => {
