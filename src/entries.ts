@@ -11,6 +11,11 @@ export function wholeItemEntry(): URL {
   return new URL(`./actors/messages/worker${extension}`, import.meta.url);
 }
 
+/** The thread that parses session files of the past. */
+export function parsingEntry(): URL {
+  return new URL(`./actors/sessions/parsing-worker${extension}`, import.meta.url);
+}
+
 /** The bridge's own Convex functions: their folder, or what `npm run build` bundled of it. */
 export function functionsSource(): { folder: string } | { bundleFile: string } {
   return isBuilt ? { bundleFile: here('../functions.js') } : { folder: here('../convex') };

@@ -5,11 +5,12 @@
  */
 import { createActor, fromCallback, setup, type ActorRefFrom } from 'xstate';
 import { discovery, type DiscoveryOptions } from '../../src/actors/sessions/discovery.ts';
+import { FileParser } from '../../src/actors/sessions/line-parser.ts';
 import { RecentlySetAside } from '../../src/actors/sessions/recently-set-aside.ts';
 import { SessionFiles } from '../../src/actors/sessions/session-files.ts';
 import { tailReader, type TailReaderOptions } from '../../src/actors/sessions/tail-reader.ts';
 import { createRolloutReader } from '../../src/codex/rollout/create-rollout-reader.ts';
-import { PARSER_VERSION } from '../../src/codex/rollout/rollout-reader.ts';
+import { PARSER_VERSION, type RolloutReader } from '../../src/codex/rollout/rollout-reader.ts';
 import type { ThreadItem } from '../../src/codex/thread-item.ts';
 import type { WatchStatusFrame } from '../../src/control/frames.ts';
 import { BridgeError } from '../../src/errors.ts';
@@ -94,7 +95,9 @@ export interface HarnessOptions extends Partial<Omit<DiscoveryOptions, 'files'>>
   root: string;
   mirror?: Mirror;
   online?: boolean;
-  createReader?: TailReaderOptions['createReader'];
+  createReader?: (file: { path: string }) => RolloutReader;
+  /** By default everything is parsed here. */
+  openParser?: TailReaderOptions['openParser'];
   parserVersion?: number;
   /** Milliseconds until a failed scan is tried again. */
   retryDelay?: number;
@@ -103,6 +106,9 @@ export interface HarnessOptions extends Partial<Omit<DiscoveryOptions, 'files'>>
 export function startSessions(options: HarnessOptions): SessionsHarness {
   const { root, mirror = new Mirror() } = options;
   const { createReader = createRolloutReader, parserVersion = PARSER_VERSION } = options;
+  const openParser =
+    options.openParser ??
+    (({ path }: { path: string }) => new FileParser(createReader({ path }), parserVersion));
   const waiting = new Set<() => void>();
   const statuses: WatchStatusFrame[] = [];
   const replies: GatewayCommand[] = [];
@@ -129,7 +135,7 @@ export function startSessions(options: HarnessOptions): SessionsHarness {
     actors: {
       discovery: discovery(discoveryOptions),
       tail: tail.provide({
-        actors: { reader: tailReader({ files, setAside, createReader, parserVersion }) },
+        actors: { reader: tailReader({ files, setAside, openParser, parserVersion }) },
       }),
     },
   });

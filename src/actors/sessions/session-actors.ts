@@ -3,6 +3,8 @@ import { createRolloutReader } from '../../codex/rollout/create-rollout-reader.t
 import { PARSER_VERSION } from '../../codex/rollout/rollout-reader.ts';
 import { tail } from '../../machines/tail.ts';
 import { discovery, type DiscoveryOptions } from './discovery.ts';
+import { FileParser } from './line-parser.ts';
+import { ParsingThread } from './parsing-thread.ts';
 import type { RecentlySetAside } from './recently-set-aside.ts';
 import { SessionFiles } from './session-files.ts';
 import { tailReader } from './tail-reader.ts';
@@ -14,10 +16,14 @@ export function sessionActors({
   ...options
 }: Omit<DiscoveryOptions, 'files'> & { setAside: RecentlySetAside }) {
   const files = new SessionFiles(PARSER_VERSION);
+  const history = new ParsingThread();
   const reader = tailReader({
     files,
     setAside,
-    createReader: createRolloutReader,
+    openParser: ({ path, isHistory }) =>
+      isHistory
+        ? history.parser(path)
+        : new FileParser(createRolloutReader({ path }), PARSER_VERSION),
     parserVersion: PARSER_VERSION,
   });
   return {

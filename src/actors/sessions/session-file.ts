@@ -84,7 +84,8 @@ export class SessionFile {
   /** The bytes from `position`, at most a chunk and not beyond `end`. */
   async read(position: number, end: number): Promise<Buffer> {
     const length = Math.max(0, Math.min(CHUNK_LENGTH, end - position));
-    const buffer = Buffer.allocUnsafe(length);
+    // Memory of its own, which can be handed to another thread.
+    const buffer = Buffer.allocUnsafeSlow(length);
     const { bytesRead } = await this.handle.read(buffer, 0, length, position);
     return buffer.subarray(0, bytesRead);
   }

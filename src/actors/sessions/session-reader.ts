@@ -5,26 +5,20 @@
  * What a line means depends on the lines before it, so a file that changes again
  * after a restart is first parsed up to its cursor, without giving anything out.
  */
-import type { RolloutReader } from '../../codex/rollout/rollout-reader.ts';
-import type { ThreadItem } from '../../codex/thread-item.ts';
 import { BridgeError, toBridgeError } from '../../errors.ts';
-import type {
-  FileCursor,
-  QuarantinedLine,
-  WriteJob,
-  WriteResult,
-} from '../../machines/protocol.ts';
+import type { FileCursor, WriteJob, WriteResult } from '../../machines/protocol.ts';
 import { fingerprint, isFingerprintFinal, tailHash } from './file-identity.ts';
-import { LineSplitter, type SplitLine } from './line-splitter.ts';
-import { LongLine, type LongPart } from './long-line.ts';
-import { readLine } from './read-line.ts';
+import type { LineParser, ParsedLines, ParserState } from './line-parser.ts';
 import type { RecentlySetAside } from './recently-set-aside.ts';
-import { refusedLines, rejectBatch, setAside, type Place, type Proposal } from './refused.ts';
+import { refusedLines, rejectBatch, setAside, type Proposal } from './refused.ts';
 import { isArchived } from './archive.ts';
 import { SessionFile } from './session-file.ts';
 import { wantsReparse, type SessionFiles } from './session-files.ts';
 
-/** A batch is full at any of these: quick to commit, and little to hold for each file read at once. */
+/**
+ * A batch is full after the chunk with which it reaches any of these: quick to commit,
+ * and little to hold for each file read at once.
+ */
 const BATCH_ITEMS = 500;
 /** Bytes of items. */
 const BATCH_BYTES = 1_024 * 1_024;
@@ -32,20 +26,14 @@ const BATCH_BYTES = 1_024 * 1_024;
 const BATCH_FILE_BYTES = 4 * 1_024 * 1_024;
 /** Bytes. With more than this to read, a live file is history too until its end is near. */
 const LIVE_BACKLOG = 1_024 * 1_024;
-/** Bytes. Longer lines are condensed: to parse one would cost several times as much memory. */
-const MAX_LINE_LENGTH = 512 * 1_024;
-/** Bytes that are left of a condensed line, at most. */
-const MAX_CONDENSED_LENGTH = 2 * MAX_LINE_LENGTH;
 /** Bytes. A shorter torn line is read anew each time, in case it was taken back and written differently. */
 const MAX_TORN_REREAD = 64 * 1_024;
-/** Bytes that an item costs besides what its line holds. */
-const ITEM_OVERHEAD = 200;
-
 export interface SessionReaderOptions {
   path: string;
   files: SessionFiles;
   setAside: RecentlySetAside;
-  createReader: (file: { path: string }) => RolloutReader;
+  /** History is parsed where it is in nobody's way. */
+  openParser: (file: { path: string; isHistory: boolean }) => LineParser;
   parserVersion: number;
   nextJobId: () => string;
 }
@@ -53,12 +41,7 @@ export interface SessionReaderOptions {
 /** What there is to do next. `gone`: it is deleted, and was read to its end. */
 export type NextBatch = { type: 'batch'; job: WriteJob } | { type: 'caughtUp' } | { type: 'gone' };
 
-interface Batch {
-  items: ThreadItem[];
-  bytes: number;
-  /** Where its items come from. */
-  places: Place[];
-  quarantine: QuarantinedLine[];
+interface Batch extends ParsedLines {
   /** Nothing more is in the file now. */
   isLast: boolean;
 }
@@ -66,12 +49,8 @@ interface Batch {
 export class SessionReader {
   readonly #options: SessionReaderOptions;
   #file: SessionFile | null = null;
-  #lines: RolloutReader;
-  #splitter = splitterFrom(0);
-  /** Split, but not parsed yet. */
-  #split: SplitLine<LongPart[]>[] = [];
-  /** The lines before this offset were parsed. */
-  #parsedTo = 0;
+  /** Null until there is something to parse, for it depends on how much that is. */
+  #parser: LineParser | null = null;
   /** What is committed; `#proposal` is what will be. */
   #cursor: FileCursor;
   #proposal: Proposal | null = null;
@@ -82,7 +61,7 @@ export class SessionReader {
   #stopped = false;
 
   constructor(options: SessionReaderOptions) {
-    const { path, files, createReader, parserVersion } = options;
+    const { path, files, parserVersion } = options;
     this.#options = options;
     const own = files.cursor(path);
     const latest = files.latest(path) ?? own;
@@ -92,7 +71,6 @@ export class SessionReader {
         ? freshCursor(path, parserVersion, generation)
         : { ...latest, path, generation };
     this.#hasMoved = this.#owesCursor = latest !== undefined && latest.path !== path;
-    this.#lines = createReader({ path });
   }
 
   /** Rejects with `session_unreadable`; the same call may succeed later. */
@@ -109,9 +87,11 @@ export class SessionReader {
         const facts = await this.#file.facts();
         const length = await this.#file.length(facts);
         await this.#checkUnchanged(this.#file, length);
-        const batch = await this.#readBatch(this.#file, length);
-        if (this.#parsedTo > this.#cursor.offset || this.#owesCursor) {
-          return { type: 'batch', job: await this.#propose(this.#file, batch, length, live) };
+        const parser = (this.#parser ??= this.#openParser(live, length));
+        const batch = await this.#readBatch(this.#file, parser, length);
+        if (parser.state.parsedTo > this.#cursor.offset || this.#owesCursor) {
+          const job = await this.#propose(this.#file, parser.state, batch, { length, live });
+          return { type: 'batch', job };
         }
         // The watcher that this reader belonged to is gone, and what it knew with it.
         if (this.#stopped) throw new BridgeError('shutdown', '');
@@ -120,11 +100,12 @@ export class SessionReader {
           return { type: 'caughtUp' };
         }
         // Deleted or replaced, and what was left in it is read: the path decides what comes.
-        await this.close();
+        await this.#closeFile();
       }
     } catch (thrown) {
-      this.#rewind();
-      await this.close();
+      // What was parsed for a batch that never came to be must be parsed again.
+      this.#forgetLines();
+      await this.#closeFile();
       throw toBridgeError(thrown, 'session_unreadable');
     }
   }
@@ -169,7 +150,13 @@ export class SessionReader {
     });
   }
 
+  /** The last that is asked of it. */
   async close(): Promise<void> {
+    this.#forgetLines();
+    await this.#closeFile();
+  }
+
+  async #closeFile(): Promise<void> {
     const file = this.#file;
     this.#file = null;
     await file?.close();
@@ -183,7 +170,7 @@ export class SessionReader {
       if ((await fingerprint(file.handle, offset)) !== this.#cursor.fingerprint && offset > 0) {
         this.#startOver();
       }
-      this.#resplit();
+      this.#parser?.dropTorn();
       return file;
     } catch (thrown) {
       await file.close();
@@ -200,14 +187,10 @@ export class SessionReader {
     ) {
       this.#startOver();
     }
-    const torn = this.#splitter.position - this.#parsedTo;
-    if (size < this.#splitter.position || torn <= MAX_TORN_REREAD) this.#resplit();
-  }
-
-  /** What was parsed for a batch that never came to be must be parsed again. */
-  #rewind(): void {
-    if (this.#proposal !== null || this.#parsedTo <= this.#cursor.offset) return;
-    this.#forgetLines();
+    if (this.#parser === null) return;
+    const { position, parsedTo } = this.#parser.state;
+    if (position === parsedTo) return;
+    if (size < position || position - parsedTo <= MAX_TORN_REREAD) this.#parser.dropTorn();
   }
 
   #startOver(): void {
@@ -217,61 +200,48 @@ export class SessionReader {
   }
 
   #forgetLines(): void {
-    this.#lines = this.#options.createReader(this.#options);
-    this.#parsedTo = 0;
-    this.#resplit();
+    this.#parser?.close();
+    this.#parser = null;
   }
 
-  #resplit(): void {
-    this.#split = [];
-    this.#splitter = splitterFrom(this.#parsedTo);
+  #openParser(live: boolean, length: number): LineParser {
+    const { path, openParser } = this.#options;
+    return openParser({ path, isHistory: !live || length > LIVE_BACKLOG });
   }
 
-  async #readBatch(file: SessionFile, end: number): Promise<Batch> {
+  async #readBatch(file: SessionFile, parser: LineParser, end: number): Promise<Batch> {
+    const { offset } = this.#cursor;
     const batch: Batch = { items: [], bytes: 0, places: [], quarantine: [], isLast: false };
-    const isFull = () =>
-      batch.items.length >= BATCH_ITEMS ||
-      batch.bytes >= BATCH_BYTES ||
-      this.#parsedTo - this.#cursor.offset >= BATCH_FILE_BYTES;
-    while (!isFull()) {
-      const line = this.#split.shift();
-      if (line !== undefined) {
-        this.#parse(line, batch);
-        continue;
-      }
+    while (
+      batch.items.length < BATCH_ITEMS &&
+      batch.bytes < BATCH_BYTES &&
+      parser.state.parsedTo - offset < BATCH_FILE_BYTES
+    ) {
       if (this.#stopped) throw new BridgeError('shutdown', '');
-      const chunk = await file.read(this.#splitter.position, end);
+      const chunk = await file.read(parser.state.position, end);
       if (chunk.length === 0) {
         batch.isLast = true;
         break;
       }
-      this.#split = this.#splitter.push(chunk);
+      const { items, places, quarantine, bytes } = await parser.push(chunk, offset);
+      batch.items.push(...items);
+      batch.places.push(...places);
+      batch.quarantine.push(...quarantine);
+      batch.bytes += bytes;
     }
     return batch;
   }
 
-  #parse(line: SplitLine<LongPart[]>, batch: Batch): void {
-    const { items, quarantine } = readLine(this.#lines, line, this.#options.parserVersion);
-    this.#parsedTo = line.offset + line.length;
-    if (line.offset < this.#cursor.offset) return;
-    batch.quarantine.push(...quarantine);
-    if (items.length === 0) return;
-    batch.items.push(...items);
-    for (const { key } of items)
-      batch.places.push({ key, offset: line.offset, length: line.length });
-    batch.bytes += Math.min(line.length, MAX_CONDENSED_LENGTH) + items.length * ITEM_OVERHEAD;
-  }
-
   async #propose(
     file: SessionFile,
+    { thread: described, parsedTo: offset }: ParserState,
     { items, bytes, places, quarantine, isLast }: Batch,
-    length: number,
-    live: boolean,
+    { length, live }: { length: number; live: boolean },
   ): Promise<WriteJob> {
     const { path, parserVersion, nextJobId } = this.#options;
     const archived = isArchived(path);
     const thread = {
-      ...this.#lines.thread,
+      ...described,
       rolloutPath: path,
       // A thread that was archived elsewhere than in this folder stays so.
       ...(archived || this.#hasMoved ? { archived } : {}),
@@ -284,7 +254,6 @@ export class SessionReader {
       );
     }
     const before = this.#cursor;
-    const offset = this.#parsedTo;
     const cursor: FileCursor = {
       ...before,
       offset,
@@ -320,10 +289,6 @@ export class SessionReader {
     this.#owesCursor = false;
     return job;
   }
-}
-
-function splitterFrom(offset: number): LineSplitter<LongPart[]> {
-  return new LineSplitter(offset, MAX_LINE_LENGTH, (start) => new LongLine(start));
 }
 
 function freshCursor(path: string, parserVersion: number, generation: number): FileCursor {

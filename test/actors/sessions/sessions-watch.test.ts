@@ -60,7 +60,9 @@ test('each job moves the cursor over what it holds, and waits for the one before
 
   const [held, again, ...later] = watch.mirror.jobs;
   expect(again).toBe(held);
-  expect(held?.items).toHaveLength(500);
+  // All of the chunk with which it was full.
+  expect(held?.items.length).toBeGreaterThanOrEqual(500);
+  expect(held?.items.length).toBeLessThan(1_200);
   const offsets = later.map(({ cursor }) => cursor?.offset ?? 0);
   expect(offsets).toEqual(offsets.toSorted((one, other) => one - other));
   expect(offsets.at(-1)).toBe(statSync(session.path).size);
@@ -225,7 +227,7 @@ test('a reader that fails in an unforeseen way takes neither the watcher nor oth
   await watch.until(() => watch.status().lastError?.includes('a mistake of ours') === true);
   good.assistant('two');
   await watch.until(() => watch.mirror.texts(good.threadId).length === 2);
-  expect(watch.status().restarts).toBeGreaterThan(0);
+  expect(watch.status().restarts).toBe(0);
 });
 
 const NOBODY = 65_534;
