@@ -1,6 +1,7 @@
 import * as mutations from './messages/mutations.ts';
 import * as queries from './messages/queries.ts';
-import { bridgeMutation, readerQuery } from './register.ts';
+import { bridgeMutation, internalMutation, readerQuery } from './register.ts';
+import * as reverts from './messages/reverts.ts';
 
 export const forThread = readerQuery(queries.forThread);
 export const byId = readerQuery(queries.byId);
@@ -11,3 +12,4 @@ export const ingest = bridgeMutation(mutations.ingest);
 export const create = bridgeMutation(mutations.create);
 export const upsertStreamed = bridgeMutation(mutations.upsertStreamed);
 export const finalizeStreamed = bridgeMutation(mutations.finalizeStreamed);
+export const applyRevert = internalMutation(reverts.apply);

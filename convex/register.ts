@@ -1,10 +1,10 @@
 /**
  * The one place where functions become public, by who may call them. Every face registers
- * through these three: no function of ours answers somebody without a token of the bridge.
+ * through these four: no function of ours answers somebody without a token of the bridge.
  */
 import type { Auth } from 'convex/server';
 import type { GenericValidator, PropertyValidators } from 'convex/values';
-import { mutation, query } from './_generated/server.js';
+import { mutation, query, internalMutation as scheduledMutation } from './_generated/server.js';
 import type { defineMutation, defineQuery } from './define.ts';
 import { ISSUER } from './issuer.ts';
 import { refuse } from './refuse.ts';
@@ -29,6 +29,10 @@ export const bridgeMutation = ((definition: AnyMutation) =>
     ...definition,
     handler: onlyFor(['bridge'], definition.handler),
   })) as typeof mutation; // As above.
+
+/** Nobody from outside: what functions of ours schedule. */
+export const internalMutation = ((definition: AnyMutation) =>
+  scheduledMutation(definition)) as typeof scheduledMutation; // As above.
 
 type AnyQuery = ReturnType<typeof defineQuery<PropertyValidators, GenericValidator>>;
 type AnyMutation = ReturnType<typeof defineMutation<PropertyValidators, GenericValidator>>;

@@ -6,8 +6,10 @@ import {
   itemData,
   itemKind,
   messageRole,
+  revert,
   runStatus,
   sandboxMode,
+  threadHistoryMode,
   threadSource,
   titleSource,
   tokenUsage,
@@ -28,6 +30,11 @@ export default defineSchema({
     /** Codex's id of the session that the next run continues. */
     resumeId: v.optional(v.string()),
     rolloutPath: v.optional(v.string()),
+    /** When the file at `rolloutPath` was found to be gone; absent while it is there. */
+    rolloutDeletedAt: v.optional(v.number()),
+    historyMode: v.optional(threadHistoryMode),
+    /** What Codex has taken back, with rising ordinals: also rows that come later, from older files. */
+    reverts: v.optional(v.array(revert)),
     projectId: v.optional(v.string()),
     /** Empty until a bridge has taken the thread. */
     machineId: v.string(),
@@ -36,7 +43,7 @@ export default defineSchema({
     model: v.optional(v.string()),
     cliVersion: v.optional(v.string()),
     parentThreadId: v.optional(v.string()),
-    /** Rows of kind `message`. */
+    /** Rows of kind `message` that were not taken back. */
     messageCount: v.number(),
     usage: v.optional(tokenUsage),
     /** Secrets that the bridge took out of its rows before they came here. */
@@ -71,6 +78,10 @@ export default defineSchema({
     text: v.optional(v.string()),
     data: v.optional(itemData),
     ts: v.number(),
+    /** Of the line that told of it first, where Codex numbers them, or as it would. */
+    ordinal: v.optional(v.number()),
+    /** Codex has taken it back (`thread/revert`, or a rollback before 0.148). */
+    reverted: v.optional(v.literal(true)),
     turnId: v.optional(v.string()),
     itemId: v.optional(v.string()),
     runId: v.optional(v.string()),

@@ -26,6 +26,13 @@ export const itemKind = v.union(
 
 export const messageRole = v.union(v.literal('user'), v.literal('assistant'), v.literal('system'));
 
+/** As Codex keeps a session; `migrated`: it was kept the other way before, or there is a copy that is. */
+export const historyMode = v.union(v.literal('legacy'), v.literal('paginated'));
+export const threadHistoryMode = v.union(...historyMode.members, v.literal('migrated'));
+
+/** Taken back: the rows from before `at` (milliseconds) whose line has this ordinal or a higher one. */
+export const revert = v.object({ ordinal: v.number(), at: v.number() });
+
 export const runStatus = v.union(
   v.literal('pending'),
   v.literal('processing'),
@@ -71,6 +78,7 @@ export const threadItem = v.object({
   data: v.optional(itemData),
   /** Milliseconds since the epoch. */
   ts: v.number(),
+  ordinal: v.optional(v.number()),
   turnId: v.optional(v.string()),
   itemId: v.optional(v.string()),
   provisional: v.optional(v.boolean()),
@@ -96,6 +104,9 @@ export const threadPatch = v.object({
   title: v.optional(v.object({ text: v.string(), source: titleSource })),
   usage: v.optional(tokenUsage),
   createdAt: v.optional(v.number()),
+  historyMode: v.optional(historyMode),
+  reverts: v.optional(v.array(revert)),
+  rolloutDeletedAt: v.optional(v.number()),
 });
 
 export const quarantinedLine = v.object({

@@ -9,6 +9,7 @@
  */
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
+import { isReverted } from '../convex/messages/reverts.ts';
 import { lineKinds } from '../src/codex/rollout/line-kinds.ts';
 import { createSightings } from '../src/codex/sightings.ts';
 import type { ThreadItem } from '../src/codex/thread-item.ts';
@@ -51,8 +52,8 @@ function isExecOutput(file: string): boolean {
 }
 
 function checkRollout(file: string, lines: string[]): void {
-  const { outcomes, items } = readRollout(lines, file);
-  const rows = finalItems(items);
+  const { outcomes, items, reader } = readRollout(lines, file);
+  const rows = finalItems(items).filter((row) => !isReverted(row, reader.thread.reverts));
   const problems = outcomes.flatMap((outcome) => outcome.problems);
   const silent = outcomes.filter(
     ({ items, thread, leftOut, problems }) =>

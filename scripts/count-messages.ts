@@ -18,21 +18,34 @@ export function countMessages(lines: readonly string[]): MessageCounts {
 
 /** Codex displays each message by one event, and in newer files by one item of this thread. */
 function countDisplayed(records: readonly Json[]): MessageCounts {
-  const counts = { user: 0, assistant: 0 };
+  const said: (keyof MessageCounts)[] = [];
   const [meta] = records.filter(({ type }) => type === 'session_meta').map(payloadOf);
   for (const record of records) {
     if (record['type'] !== 'event_msg') continue;
     const payload = payloadOf(record);
     const item = objectOf(payload['item']);
-    if (payload['type'] === 'user_message') counts.user += 1;
-    if (payload['type'] === 'agent_message') counts.assistant += 1;
+    if (payload['type'] === 'user_message') said.push('user');
+    if (payload['type'] === 'agent_message') said.push('assistant');
+    if (payload['type'] === 'thread_rolled_back') takeBack(said, Number(payload['num_turns']));
     if (payload['type'] !== 'item_completed' || payload['thread_id'] !== meta?.['id']) continue;
-    if (item['type'] === 'UserMessage') counts.user += 1;
-    if (item['type'] === 'AgentMessage' || item['type'] === 'Plan') counts.assistant += 1;
+    if (item['type'] === 'UserMessage') said.push('user');
+    if (item['type'] === 'AgentMessage' || item['type'] === 'Plan') said.push('assistant');
   }
-  if (counts.user + counts.assistant > 0) return counts;
+  if (said.length > 0) return counted(said);
   // Cut down or written by another program: only what the model was given is left.
   return { user: 0, assistant: records.filter(isGivenAnswer).length };
+}
+
+/** All from the prompt on that opens the first of the last `turns` turns. */
+function takeBack(said: string[], turns: number): void {
+  for (let left = turns; left > 0 && said.includes('user'); left -= 1) {
+    said.length = said.lastIndexOf('user');
+  }
+}
+
+function counted(said: readonly (keyof MessageCounts)[]): MessageCounts {
+  const user = said.filter((role) => role === 'user').length;
+  return { user, assistant: said.length - user };
 }
 
 function isGivenAnswer(record: Json): boolean {

@@ -7,9 +7,16 @@ import type { Doc } from '../_generated/dataModel.js';
 import type { MutationCtx } from '../_generated/server.js';
 import { moveCursor } from '../cursors/move.ts';
 import { refuse } from '../refuse.ts';
-import { findOrCreateThread, type ThreadPatch, threadChanges } from '../threads/identity.ts';
+import {
+  findOrCreateThread,
+  type ThreadPatch,
+  threadChanges,
+  withHistoryMode,
+} from '../threads/identity.ts';
 import type { fileCursor, ingestResult } from '../validators.ts';
 import { type Item, newRow, updateOfClaimed, updateOfKnown } from './reconcile.ts';
+import { isNumbered, rowOfOtherForm } from './rematch.ts';
+import { isReverted, scheduleRevert, withReverts } from './reverts.ts';
 import { RowChanges } from './row-changes.ts';
 
 /**
@@ -39,8 +46,19 @@ export async function ingestBatch(
   }
   const { row, created } = await findOrCreateThread(ctx, machineId, thread);
   const known = created ? [] : await rowsOf(ctx, row.threadId, items);
-  const tally = await writeItems(ctx, row.threadId, items, known);
-  const changes = { ...threadChanges(row, machineId, thread), ...activity(row, tally) };
+  const reverts = withReverts(row, thread.reverts);
+  const tally = await writeItems(ctx, items, {
+    threadId: row.threadId,
+    known,
+    reverts: reverts?.all ?? row.reverts,
+    isMigrated: withHistoryMode(row, thread) === 'migrated',
+  });
+  if (reverts && !created) await scheduleRevert(ctx, row.threadId, reverts.fresh);
+  const changes = {
+    ...threadChanges(row, machineId, thread),
+    ...activity(row, tally),
+    ...(reverts ? { reverts: reverts.all } : {}),
+  };
   if (Object.keys(changes).length > 0) await ctx.db.patch(row._id, changes);
   if (cursor) await moveCursor(ctx, machineId, { ...cursor, threadId: row.threadId });
   const { inserted, known: unchanged, claimed } = tally;
@@ -73,7 +91,7 @@ interface Tally {
   inserted: number;
   known: number;
   claimed: number;
-  /** Rows of kind `message` among the inserted. */
+  /** Rows of kind `message` among the inserted, without those that were taken back. */
   messages: number;
   /** Secrets taken out, more than the rows had before: they are kept with each row. */
   redactions: number;
@@ -81,12 +99,19 @@ interface Tally {
   lastActivityAt: number;
 }
 
+interface ThreadRows {
+  threadId: string;
+  /** Those that the items name. */
+  known: Doc<'messages'>[];
+  reverts: Doc<'threads'>['reverts'];
+  isMigrated: boolean;
+}
+
 /** An item often comes twice, begun and ended: its row is written once, as the last one leaves it. */
 async function writeItems(
   ctx: MutationCtx,
-  threadId: string,
   items: Item[],
-  known: Doc<'messages'>[],
+  { threadId, known, reverts, isMigrated }: ThreadRows,
 ): Promise<Tally> {
   const tally = {
     inserted: 0,
@@ -107,13 +132,19 @@ async function writeItems(
       continue;
     }
     const claimed = item.claims === undefined ? undefined : rows.get(item.claims);
+    const former =
+      isMigrated && !claimed ? await rowOfOtherForm(ctx, rows, threadId, item) : undefined;
     if (claimed) {
       tally.claimed += 1;
       rows.patch(claimed, updateOfClaimed(claimed.fields, item, now));
+    } else if (former) {
+      tally.known += 1;
+      if (isNumbered(item)) rows.patch(former, updateOfClaimed(former.fields, item, now));
     } else {
       tally.inserted += 1;
-      rows.insert(newRow(threadId, item, now));
-      if (item.kind === 'message') tally.messages += 1;
+      const reverted = isReverted(item, reverts);
+      rows.insert({ ...newRow(threadId, item, now), ...(reverted && { reverted }) });
+      if (item.kind === 'message' && !reverted) tally.messages += 1;
     }
     if (item.kind === 'message') tally.lastMessageAt = Math.max(tally.lastMessageAt, item.ts);
     if (item.kind !== 'preface') tally.lastActivityAt = Math.max(tally.lastActivityAt, item.ts);

@@ -8,6 +8,7 @@ import { refuse } from '../refuse.ts';
 import schema from '../schema.ts';
 import { threadByEitherId } from '../threads/identity.ts';
 import { itemKind, threadItem } from '../validators.ts';
+import { newestFirst } from './newest-first.ts';
 import type { Item } from './reconcile.ts';
 
 const message = schema.doc('messages');
@@ -33,14 +34,21 @@ export const forThread = defineQuery({
     before: v.optional(v.id('messages')),
     /** Also the context that the harness injected, which nobody wrote. */
     preface: v.optional(v.boolean()),
+    /** Also what Codex has taken back. */
+    reverted: v.optional(v.boolean()),
   },
   returns: v.array(message),
-  handler: async (ctx, { threadId, limit, before, preface }) => {
+  handler: async (ctx, { threadId, limit, before, preface, reverted }) => {
     const oldest = before === undefined ? null : await messageNamed(ctx, threadId, before);
     const sources = newestFirst(ctx, threadId, oldest);
-    const shown = preface
-      ? sources
-      : sources.map((source) => source.filter((q) => q.neq(q.field('kind'), 'preface')));
+    const shown = sources.map((source) =>
+      source.filter((q) =>
+        q.and(
+          preface ? true : q.neq(q.field('kind'), 'preface'),
+          reverted ? true : q.neq(q.field('reverted'), true),
+        ),
+      ),
+    );
     const page = await takePage(shown, pageSize(limit, USUAL_MESSAGES, MOST_MESSAGES));
     return page.toReversed();
   },
@@ -54,7 +62,8 @@ export const byId = defineQuery({
 
 /**
  * The messages that fit the words best, best first, in all conversations or in one. The last
- * word may be half typed. The context that the harness injected is found only by its `kind`.
+ * word may be half typed. The context that the harness injected is found only by its `kind`,
+ * and what Codex has taken back is not found.
  */
 export const search = defineQuery({
   args: {
@@ -69,14 +78,15 @@ export const search = defineQuery({
       const inThread = threadId === undefined ? words : words.eq('threadId', threadId);
       return kind === undefined ? inThread : inThread.eq('kind', kind);
     });
-    if (kind !== undefined) return await takePage([found], FOUND_MESSAGES);
-    // A filter would read on and on where much of the context fits, and fail at Convex's limit.
+    // A filter would read on and on where much of what is left out fits, and fail at Convex's limit.
     const best = await takePage([found], SEARCHED_MESSAGES);
-    return best.filter((row) => row.kind !== 'preface').slice(0, FOUND_MESSAGES);
+    return best
+      .filter((row) => row.reverted !== true && (kind !== undefined || row.kind !== 'preface'))
+      .slice(0, FOUND_MESSAGES);
   },
 });
 
-/** Rows of kind `message`, as the thread keeps count of them. */
+/** Rows of kind `message` that were not taken back, as the thread keeps count of them. */
 export const countForThread = defineQuery({
   args: { threadId: v.string() },
   returns: v.number(),
@@ -130,28 +140,6 @@ async function messageNamed(
   return row;
 }
 
-/** Behind a row in two ranges, because several rows may have the same time. */
-function newestFirst(ctx: QueryCtx, threadId: string, oldest: Doc<'messages'> | null) {
-  const messages = () => ctx.db.query('messages');
-  if (oldest === null) {
-    return [
-      messages()
-        .withIndex('by_thread_ts', (q) => q.eq('threadId', threadId))
-        .order('desc'),
-    ];
-  }
-  return [
-    messages()
-      .withIndex('by_thread_ts', (q) =>
-        q.eq('threadId', threadId).eq('ts', oldest.ts).lt('_creationTime', oldest._creationTime),
-      )
-      .order('desc'),
-    messages()
-      .withIndex('by_thread_ts', (q) => q.eq('threadId', threadId).lt('ts', oldest.ts))
-      .order('desc'),
-  ];
-}
-
 async function runOf(ctx: QueryCtx, row: Doc<'messages'>): Promise<Doc<'runs'> | null> {
   const id = row.runId === undefined ? null : ctx.db.normalizeId('runs', row.runId);
   return id === null ? null : await ctx.db.get(id);
@@ -163,6 +151,7 @@ function itemOf({
   _creationTime,
   threadId: _threadId,
   seq: _seq,
+  reverted: _reverted,
   createdAt: _createdAt,
   updatedAt: _updatedAt,
   ...item

@@ -34,7 +34,7 @@ export function updateOfKnown(row: MessageFields, item: Item, now: number): Mess
 
 /** The row becomes the item, such as that of the stream the file's: its `_id` stays. */
 export function updateOfClaimed(row: MessageFields, item: Item, now: number): MessagePatch {
-  return { ...content(row, item), ...identity(item), updatedAt: now };
+  return { ...content(row, item), ...identity(row, item), updatedAt: now };
 }
 
 /**
@@ -46,13 +46,17 @@ function finality({ provisional, partial, data }: Pick<Item, 'provisional' | 'pa
   return (provisional === true ? 0 : 2) + (ended ? 1 : 0);
 }
 
-function identity(item: Item): MessagePatch {
+function identity(row: MessageFields, item: Item): MessagePatch {
   const fields: MessagePatch = {
     key: item.key,
     ts: item.ts,
     provisional: item.provisional === true ? true : undefined,
     partial: item.partial === true ? true : undefined,
   };
+  // The line that told of it first counts, not the one that ends it.
+  if (item.ordinal !== undefined && (row.ordinal === undefined || row.key !== item.key)) {
+    fields.ordinal = item.ordinal;
+  }
   if (item.turnId !== undefined) fields.turnId = item.turnId;
   if (item.itemId !== undefined) fields.itemId = item.itemId;
   if (item.runId !== undefined) fields.runId = item.runId;

@@ -13,12 +13,20 @@ export interface BatchRow {
 /** The rows that one batch concerns; what happens to a row several times is written once. */
 export class RowChanges {
   readonly #byKey = new Map<string, BatchRow>();
+  readonly #byId = new Map<string, BatchRow>();
   readonly #rows: BatchRow[] = [];
   /** By how many the secrets taken out of the rows rise. */
   redactions = 0;
 
   constructor(stored: readonly Doc<'messages'>[]) {
-    for (const row of stored) this.#add({ id: row._id, fields: row, changes: null });
+    for (const row of stored) this.known(row);
+  }
+
+  /** A stored row as it stands now: the batch may have changed it. */
+  known(stored: Doc<'messages'>): BatchRow {
+    return (
+      this.#byId.get(stored._id) ?? this.#add({ id: stored._id, fields: stored, changes: null })
+    );
   }
 
   get(key: string): BatchRow | undefined {
@@ -50,8 +58,10 @@ export class RowChanges {
     );
   }
 
-  #add(row: BatchRow): void {
+  #add(row: BatchRow): BatchRow {
     this.#rows.push(row);
     this.#byKey.set(row.fields.key, row);
+    if (row.id !== null) this.#byId.set(row.id, row);
+    return row;
   }
 }

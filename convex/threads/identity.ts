@@ -102,7 +102,9 @@ export function threadChanges(
     ...strongerTitle(row, patch.title),
     ...(row.machineId === '' ? { machineId } : {}),
   };
-  if (patch.rolloutPath !== undefined) wanted.rolloutPath = patch.rolloutPath;
+  const historyMode = withHistoryMode(row, patch);
+  if (historyMode !== undefined) wanted.historyMode = historyMode;
+  Object.assign(wanted, whereItsFileIs(row, patch));
   if (patch.archived !== undefined) wanted.archived = patch.archived;
   if (patch.projectId !== undefined) wanted.projectId = patch.projectId;
   if (patch.parentThreadId !== undefined) wanted.parentThreadId = patch.parentThreadId;
@@ -115,6 +117,26 @@ export function threadChanges(
     wanted.usage = patch.usage;
   }
   return onlyDifferent(row, wanted);
+}
+
+/** A thread of which files of both kinds were met has rows under keys of both. */
+export function withHistoryMode(
+  row: Pick<Doc<'threads'>, 'historyMode'>,
+  { historyMode }: Pick<ThreadPatch, 'historyMode'>,
+): Doc<'threads'>['historyMode'] {
+  const { historyMode: known } = row;
+  if (historyMode === undefined || known === undefined) return known ?? historyMode;
+  return known === historyMode ? known : 'migrated';
+}
+
+/** Any of its files that is read is there; only of the one read last it matters that it is gone. */
+function whereItsFileIs(
+  row: Doc<'threads'>,
+  { rolloutPath, rolloutDeletedAt }: ThreadPatch,
+): { rolloutPath?: string; rolloutDeletedAt?: number | undefined } {
+  if (rolloutPath === undefined) return {};
+  if (rolloutDeletedAt === undefined) return { rolloutPath, rolloutDeletedAt: undefined };
+  return row.rolloutPath === rolloutPath ? { rolloutDeletedAt } : {};
 }
 
 /** Only a run of ours may point a thread at another Codex session; an old file may not take it back. */

@@ -16,6 +16,8 @@ export interface ThreadItem {
   data?: JsonObject;
   /** Milliseconds since the epoch. */
   ts: number;
+  /** Which line of its thread's history told of it first, as Codex counts them: see `Revert`. */
+  ordinal?: number;
   turnId?: string;
   itemId?: string;
   /** Seen in the stream of a run, not yet in its session file. */
@@ -61,6 +63,19 @@ export interface ThreadPatch {
   title?: { text: string; source: 'user' | 'agent' | 'prompt' | 'default' };
   usage?: TokenUsage;
   createdAt?: number;
+  /** How Codex keeps its history: lines are numbered (`paginated`, since 0.148) or not. */
+  historyMode?: 'legacy' | 'paginated';
+  /** All that its file takes back, in order. */
+  reverts?: Revert[];
+  /** Set when the file at `rolloutPath` was found to be gone. Milliseconds since the epoch. */
+  rolloutDeletedAt?: number;
+}
+
+/** Taken back: what was written before `at`, from the line with this ordinal on. */
+interface Revert {
+  ordinal: number;
+  /** Milliseconds since the epoch. */
+  at: number;
 }
 
 /** Tokens, summed over the whole thread. */

@@ -45,10 +45,13 @@ function someArguments(ids: { thread: string; run: string; message: string }) {
 }
 
 const endpoints = Object.entries({ cursors, messages, runs, threads }).flatMap(([face, module]) =>
-  Object.entries(module).map(([name, registered]) => ({
-    path: `${face}:${name}`,
-    kind: 'isQuery' in registered ? ('query' as const) : ('mutation' as const),
-  })),
+  Object.entries(module)
+    // What functions schedule, nobody can call from outside.
+    .filter(([, registered]) => 'isPublic' in registered)
+    .map(([name, registered]) => ({
+      path: `${face}:${name}`,
+      kind: 'isQuery' in registered ? ('query' as const) : ('mutation' as const),
+    })),
 );
 
 async function setUp() {

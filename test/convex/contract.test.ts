@@ -41,9 +41,15 @@ const endpoints = [
 
 it('the faces register exactly the public functions', () => {
   const registered = Object.entries(faces).flatMap(([face, module]) =>
-    Object.keys(module).map((name) => `${face}:${name}`),
+    Object.entries(module).map(([name, definition]) => ({
+      name: `${face}:${name}`,
+      isPublic: 'isPublic' in definition,
+    })),
   );
-  expect(registered.sort()).toEqual(endpoints);
+  const named = (open: boolean) =>
+    registered.filter(({ isPublic }) => isPublic === open).map(({ name }) => name);
+  expect(named(true).sort()).toEqual(endpoints);
+  expect(named(false)).toEqual(['messages:applyRevert']);
 });
 
 it('every function checks its arguments and its result', () => {

@@ -86,7 +86,7 @@ function openCall(
   if (state.shown.has(callId) || state.openCalls.has(callId)) return leftOutBecause.sameAsItem;
   const item = itemOf(state.keyIn(turnId, callId), content, { ts, turnId, itemId: callId });
   item.partial = true;
-  state.openCalls.set(callId, bound(item));
+  state.openCalls.set(callId, bound(state.placed(item)));
   return emit(item);
 }
 

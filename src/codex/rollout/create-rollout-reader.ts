@@ -11,7 +11,7 @@ import { isLineKind, leftOutBecause, lineKinds } from './line-kinds.ts';
 import { responseLines } from './response-lines.ts';
 import type { LineOutcome, LinePosition, LineProblem, RolloutReader } from './rollout-reader.ts';
 import { type ReadLine, RolloutState } from './rollout-state.ts';
-import { turnLines } from './turn-lines.ts';
+import { noteCopiedUsage, turnLines } from './turn-lines.ts';
 
 /** How each kind of line is read; `line-kinds.ts` says which are not, and why. */
 export const lineReaders: Readonly<Record<string, ReadLine>> = {
@@ -86,13 +86,20 @@ function readLine(
   state.lastTs = ts;
   state.lines += 1;
   if (line.ordinal !== undefined) state.hasOrdinals = true;
-  if (state.inheritance.covers(line)) return { leftOut: leftOutBecause.inherited };
+  state.ordinal = line.ordinal ?? state.lines - 1;
+  if (state.inheritance.covers(line)) {
+    // Of numbered files only a sub-agent's copy lines, and it counts from zero.
+    if (!state.hasOrdinals) noteCopiedUsage(state, line.payload);
+    return { leftOut: leftOutBecause.inherited };
+  }
   const kind = kindOf(line);
   if (!isLineKind(kind)) return { problem: unknown(kind) };
   const rule = lineKinds[kind];
   if ('leftOut' in rule) return { leftOut: rule.leftOut };
   const emit = (emitted: ThreadItem | readonly ThreadItem[]): undefined => {
-    items.push(...(Array.isArray(emitted) ? emitted : [emitted as ThreadItem]));
+    for (const item of Array.isArray(emitted) ? emitted : [emitted as ThreadItem]) {
+      items.push(state.placed(item));
+    }
   };
   try {
     const leftOut = lineReaders[kind]?.({ state, line, ts, emit, bound });

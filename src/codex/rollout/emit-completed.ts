@@ -22,14 +22,14 @@ export function emitCompleted(
   state.openCalls.delete(id);
   state.background.delete(id);
   state.closedCalls.set(id, content.text ?? '');
-  return emit(
-    itemOf(state.keyIn(turnId, id), call ? joined(call, content) : content, {
-      // Where its call is, there it stays: rows do not jump when work ends.
-      ts: call?.ts ?? startedAt ?? context.ts,
-      turnId,
-      itemId: id,
-    }),
-  );
+  const item = itemOf(state.keyIn(turnId, id), call ? joined(call, content) : content, {
+    // Where its call is, there it stays: rows do not jump when work ends.
+    ts: call?.ts ?? startedAt ?? context.ts,
+    turnId,
+    itemId: id,
+  });
+  if (call?.ordinal !== undefined) item.ordinal = call.ordinal;
+  return emit(item);
 }
 
 /** The model has a copy of what is displayed, and that copy is not shown. */
@@ -38,7 +38,9 @@ export function noteDisplayed(state: RolloutState, { kind, role, text = '' }: It
   if (kind === 'search') state.searches.add(text);
   if (kind !== 'message' || role === 'system' || role === undefined) return;
   state.pairs.displayed(role, text);
-  if (role === 'user') takeTitle(state, text);
+  if (role !== 'user') return;
+  state.userTurns.prompted(state.ordinal);
+  takeTitle(state, text);
 }
 
 /** The first real prompt names the thread, until something better does. */

@@ -150,6 +150,13 @@ export const eventLines = {
     const { num_turns: turns } = rolledBack.parse(context.line.payload);
     const line =
       turns === 1 ? 'The last turn was taken back' : `The last ${turns} turns were taken back`;
+    const { state, ts } = context;
+    const ordinal = state.userTurns.takeBack(turns);
+    if (ordinal !== undefined) {
+      // Earlier ones from the same line on, or later, are part of this one.
+      const earlier = (state.thread.reverts ?? []).filter((revert) => revert.ordinal < ordinal);
+      state.patchThread({ reverts: [...earlier, { ordinal, at: ts }] });
+    }
     return display(context, notice(line, 'thread_rolled_back', { turns }));
   },
   'event_msg/error': (context) => displayError(context, true),

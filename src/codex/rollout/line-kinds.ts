@@ -79,7 +79,7 @@ export const lineKinds = {
   'event_msg/entered_review_mode': { becomes: 'message' },
   'event_msg/exited_review_mode': { becomes: 'message' },
   'event_msg/undo_completed': { becomes: 'message' },
-  'event_msg/thread_rolled_back': { becomes: 'message' },
+  'event_msg/thread_rolled_back': { becomes: 'message, thread' },
   'event_msg/error': { becomes: 'error' },
   'event_msg/stream_error': { becomes: 'error' },
   'event_msg/warning': { becomes: 'error' },

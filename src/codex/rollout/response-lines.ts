@@ -117,7 +117,7 @@ function userMessage(context: LineContext, parsed: Message): string | undefined 
     return context.emit(messageItem(context, parsed, 'message'));
   }
   const content = messageItem(context, parsed, injected === false ? 'message' : 'preface');
-  state.pairs.wait('user', body, context.bound(content));
+  state.pairs.wait('user', body, context.bound(state.placed(content)));
   return leftOutBecause.sameAsItem;
 }
 
@@ -138,7 +138,7 @@ function assistantMessage(context: LineContext, parsed: Message): string | undef
     if (id !== undefined) state.shown.add(id);
     return emit([...state.pairs.endTurn(), item]);
   }
-  state.pairs.wait('assistant', body, context.bound(item));
+  state.pairs.wait('assistant', body, context.bound(state.placed(item)));
   return leftOutBecause.sameAsItem;
 }
 

@@ -5,9 +5,11 @@ import type { ThreadItem, ThreadPatch } from '../thread-item.ts';
 import type { RolloutLine } from './line.ts';
 import { Inheritance } from './inheritance.ts';
 import { MessagePairs } from './message-pairs.ts';
+import { OwnUsage } from './own-usage.ts';
 import { RecentTexts } from './recent-texts.ts';
-import { threadIdOfPath } from './session-meta.ts';
+import { isSegmentPath, threadIdOfPath } from './session-meta.ts';
 import { TurnTracker } from './turn-tracker.ts';
+import { UserTurns } from './user-turns.ts';
 
 /** Reads one line of its kind: emits items, or says why there are none. */
 export type ReadLine = (context: LineContext) => string | undefined;
@@ -31,7 +33,10 @@ export class RolloutState {
   lastTs = 0;
   /** Lines read, this one included. */
   lines = 0;
+  /** Of the line that is read; files that do not number their lines count alike. */
+  ordinal = 0;
   readonly turns = new TurnTracker();
+  readonly userTurns = new UserTurns();
   readonly pairs = new MessagePairs();
   /** Calls without an outcome, by `call_id`, as they were emitted. */
   readonly openCalls = new Map<string, ThreadItem>();
@@ -49,6 +54,7 @@ export class RolloutState {
   /** The first real prompt was seen. */
   hasPrompt = false;
   hasUsageRecords = false;
+  readonly usage = new OwnUsage();
   /** Lines are not wrapped (before 0.30): nothing is displayed twice. */
   isBare = false;
   readonly inheritance = new Inheritance();
@@ -57,8 +63,11 @@ export class RolloutState {
   /** The payload that is being read, where it is only what is left of a longer one. */
   condensed: { payload: unknown; sha256: string } | undefined;
   readonly #occurrences = new Map<string, number>();
+  /** The thread has earlier files: this one was begun by a revert. */
+  readonly isSegment: boolean;
 
   constructor(path: string) {
+    this.isSegment = isSegmentPath(path);
     const resumeId = threadIdOfPath(path);
     if (resumeId !== undefined) this.thread.resumeId = resumeId;
   }
@@ -69,9 +78,16 @@ export class RolloutState {
     if (JSON.stringify(this.thread) !== before) this.threadChanged = true;
   }
 
+  /** The item with its place in the history: that of the first line that tells of it. */
+  placed(item: ThreadItem): ThreadItem {
+    item.ordinal ??= this.ordinal;
+    return item;
+  }
+
   /** Forgets what only matters inside of one turn. */
   beginTurn(turnId: string): void {
     this.turnId = turnId;
+    this.userTurns.turnBegins(this.ordinal);
     this.shown.clear();
     this.closedCalls.clear();
   }

@@ -17,6 +17,8 @@ export const sessionMeta = z.object({
   agent_nickname: text,
   /** Lines before this ordinal were copied from the parent. */
   subagent_history_start_ordinal: z.number().optional().catch(undefined),
+  /** Where the history before this file ends: a fork's in its parent, else in a file of the same thread. */
+  history_base: z.object({ end_ordinal_exclusive: z.number() }).optional().catch(undefined),
 });
 export type SessionMeta = z.infer<typeof sessionMeta>;
 
@@ -45,6 +47,11 @@ export function threadOfMeta(meta: SessionMeta): ThreadPatch {
 
 const FILE_NAME =
   /rollout-\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d-([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})/i;
+
+/** After `thread/revert` a thread goes on in a further file, named by its thread and itself. */
+export function isSegmentPath(path: string): boolean {
+  return /_[0-9a-f]{8}-[0-9a-f-]{27}\.jsonl(?:\.zst)?$/i.test(path);
+}
 
 /** Codex's thread id from a session file's name. */
 export function threadIdOfPath(path: string): string | undefined {

@@ -1,7 +1,7 @@
 /** Lines about the thread and its turns. */
 import { z } from 'zod';
 import { interrupted, turnContent } from '../item-content.ts';
-import type { ThreadItem } from '../thread-item.ts';
+import type { ThreadItem, TokenUsage } from '../thread-item.ts';
 import { titleOf } from '../title.ts';
 import { timeOfUuid } from '../time-of-uuid.ts';
 import { tokenCounts } from '../token-usage.ts';
@@ -26,17 +26,25 @@ const taskComplete = z.object({
 });
 const turnAborted = taskComplete.extend({ reason: text });
 const tokenCount = z.object({
-  info: z.object({ total_token_usage: tokenCounts }).optional().catch(undefined),
+  info: z
+    .object({
+      total_token_usage: tokenCounts,
+      last_token_usage: tokenCounts.optional().catch(undefined),
+    })
+    .optional()
+    .catch(undefined),
 });
 const tokenUsageRecord = z.object({
   turn_id: text,
+  /** Of one answer of the model. */
+  usage: tokenCounts.optional().catch(undefined),
   turn_token_usage: tokenCounts.optional().catch(undefined),
   thread_token_usage: tokenCounts,
 });
 const threadName = z.object({ thread_name: text });
 
 export const turnLines = {
-  session_meta: ({ state, line }) => {
+  session_meta: ({ state, line, ts }) => {
     const meta = sessionMeta.parse(line.payload);
     if (state.owner === meta.id) return leftOutBecause.repeatedMeta;
     if (state.owner !== undefined) {
@@ -46,7 +54,17 @@ export const turnLines = {
     }
     state.owner = meta.id;
     state.inheritance.begin(meta.subagent_history_start_ordinal);
-    state.patchThread(threadOfMeta(meta));
+    state.patchThread({
+      ...threadOfMeta(meta),
+      historyMode: state.hasOrdinals ? 'paginated' : 'legacy',
+    });
+    // `thread/revert` begins a new file and leaves the old one as it is. A fork has nothing before `ts`.
+    state.usage.begin({
+      isFork: (meta.forked_from_id ?? meta.id) !== meta.id,
+      isSegment: state.isSegment,
+    });
+    const base = meta.history_base?.end_ordinal_exclusive;
+    if (base !== undefined) state.patchThread({ reverts: [{ ordinal: base, at: ts }] });
     return undefined;
   },
 
@@ -61,7 +79,8 @@ export const turnLines = {
   'event_msg/task_started': (context) => {
     const turnId = taskStarted.parse(context.line.payload).turn_id;
     if (turnId === undefined) return leftOutBecause.unnamedTurn;
-    settleTurn(context);
+    // What a migration puts in between a prompt's two lines begins no turn for what waits.
+    if (!isSynthetic(turnId)) settleTurn(context);
     context.emit(abandonedCalls(context));
     context.state.beginTurn(turnId);
     return context.emit(context.state.turns.started(turnId, context.ts));
@@ -76,25 +95,17 @@ export const turnLines = {
     endTurn(context, 'interrupted', turnAborted.parse(context.line.payload)),
 
   'event_msg/token_count': ({ state, line }) => {
-    const total = tokenCount.parse(line.payload).info?.total_token_usage;
-    if (!total) return leftOutBecause.empty;
+    const { info } = tokenCount.parse(line.payload);
+    if (!info) return leftOutBecause.empty;
     // A record (0.155 and later) says the same, and what the turn alone used.
     if (state.hasUsageRecords) return leftOutBecause.sameAsItem;
-    state.turns.used(total, state.turnId);
-    state.patchThread({ usage: total });
-    return undefined;
+    return noteUsage(state, info.total_token_usage, info.last_token_usage);
   },
 
   token_usage_record: ({ state, line }) => {
     const record = tokenUsageRecord.parse(line.payload);
     state.hasUsageRecords = true;
-    state.turns.used(
-      record.thread_token_usage,
-      record.turn_id ?? state.turnId,
-      record.turn_token_usage,
-    );
-    state.patchThread({ usage: record.thread_token_usage });
-    return undefined;
+    return noteUsage(state, record.thread_token_usage, record.usage, record);
   },
 
   'event_msg/thread_name_updated': ({ state, line }) => {
@@ -105,6 +116,28 @@ export const turnLines = {
     return undefined;
   },
 } satisfies Record<string, ReadLine>;
+
+function noteUsage(
+  state: LineContext['state'],
+  total: TokenUsage,
+  ofResponse: TokenUsage | undefined,
+  ofTurn: Pick<z.infer<typeof tokenUsageRecord>, 'turn_id' | 'turn_token_usage'> = {},
+): undefined {
+  const own = state.usage.of(total, ofResponse);
+  state.turns.used(own, ofTurn.turn_id ?? state.turnId, ofTurn.turn_token_usage);
+  if (own) state.patchThread({ usage: own });
+}
+
+/** A fork's totals go on from those that it copied. */
+export function noteCopiedUsage({ usage }: LineContext['state'], payload: unknown): void {
+  const total = tokenCount.safeParse(payload).data?.info?.total_token_usage;
+  if (total) usage.copied(total);
+}
+
+/** `codex migrate-rollouts` gives turns to files that are older than turns: `rollout-3`. */
+function isSynthetic(turnId: string): boolean {
+  return /^rollout-\d+$/.test(turnId);
+}
 
 function madeAt({ owner, thread }: LineContext['state']): number {
   return timeOfUuid(owner ?? '') ?? thread.createdAt ?? 0;

@@ -57,11 +57,12 @@ export class TurnTracker {
     if (turn) turn.mirrored = true;
   }
 
-  /** `turn` is what the turn alone used, where the file says so. */
-  used(total: TokenUsage, turnId: string | undefined, ofTurn?: TokenUsage): void {
-    this.#usage = total;
+  /** `total` is the thread's so far; `ofTurn` what the turn alone used, where the file says so. */
+  used(total: TokenUsage | undefined, turnId: string | undefined, ofTurn?: TokenUsage): void {
     const turn = turnId === undefined ? undefined : this.#open.get(turnId);
-    if (turn) turn.usage = ofTurn ?? usageBetween(turn.usageBefore, total);
+    const usage = ofTurn ?? (total && usageBetween(turn?.usageBefore, total));
+    if (turn && usage) turn.usage = usage;
+    if (total) this.#usage = total;
   }
 
   #endOthers(turnId: string, status: TurnEnd['status']): ThreadItem[] {

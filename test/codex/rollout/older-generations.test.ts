@@ -49,6 +49,7 @@ test('bare files tell their thread by the first line, and where it ran by its co
     createdAt: Date.parse('2026-11-23T09:34:19.767Z'),
     cwd: '/srv/ex/ws/v0.29.0',
     title: { text: 'SCN:cmd please', source: 'prompt' },
+    historyMode: 'legacy',
   });
 });
 

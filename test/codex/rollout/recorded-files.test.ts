@@ -115,6 +115,7 @@ test('the thread is described by its meta, its turns and its first prompt', () =
     model: 'gpt-5.5',
     createdAt: Date.parse('2026-11-23T09:27:47.409Z'),
     title: { text: 'SCN:par please', source: 'prompt' },
+    historyMode: 'paginated',
     usage: {
       inputTokens: 20,
       cachedInputTokens: 4,

@@ -1,0 +1,88 @@
+/**
+ * What Codex takes back: its rows stay, say so, and are left out of what is shown and
+ * counted. Files of one thread may come in any order, so the thread remembers it too.
+ */
+import { v, type Infer } from 'convex/values';
+import { internal } from '../_generated/api.js';
+import type { Doc } from '../_generated/dataModel.js';
+import type { MutationCtx } from '../_generated/server.js';
+import { defineMutation } from '../define.ts';
+import { takePage } from '../page.ts';
+import { threadByThreadId } from '../threads/identity.ts';
+import { revert } from '../validators.ts';
+import { newestFirst } from './newest-first.ts';
+
+type Revert = Infer<typeof revert>;
+
+/** Rows looked at in one transaction: what is live waits behind at most one of them. */
+const ROWS_AT_ONCE = 100;
+
+export function isReverted(
+  { ordinal, ts }: { ordinal?: number; ts: number },
+  reverts: readonly Revert[] = [],
+): boolean {
+  return ordinal !== undefined && reverts.some((one) => ordinal >= one.ordinal && ts < one.at);
+}
+
+/** Those of the thread and `told` together; undefined when nothing is new. */
+export function withReverts(
+  thread: Pick<Doc<'threads'>, 'reverts'>,
+  told: readonly Revert[] = [],
+): { all: Revert[]; fresh: Revert[] } | undefined {
+  const known = thread.reverts ?? [];
+  const fresh = told.filter((one) => !known.some((other) => includes(other, one)));
+  if (fresh.length === 0) return undefined;
+  const all = [...known.filter((one) => !fresh.some((other) => includes(other, one))), ...fresh];
+  return { all: all.sort((one, other) => one.ordinal - other.ordinal), fresh };
+}
+
+/** Called in the transaction that writes the revert down; the rows follow in their own. */
+export async function scheduleRevert(
+  ctx: MutationCtx,
+  threadId: string,
+  reverts: readonly Revert[],
+): Promise<void> {
+  for (const one of reverts) {
+    await ctx.scheduler.runAfter(0, internal.messages.applyRevert, { threadId, ...one });
+  }
+}
+
+/** Marks the rows that are taken back, the newest first, and goes on until all are. */
+export const apply = defineMutation({
+  args: { threadId: v.string(), ...revert.fields, before: v.optional(v.id('messages')) },
+  returns: v.null(),
+  handler: async (ctx, { threadId, ordinal, at, before }) => {
+    const last = before === undefined ? null : await ctx.db.get(before);
+    const rows = await takePage(newestFirst(ctx, threadId, last ?? { ts: at }), ROWS_AT_ONCE);
+    const end = rows.findIndex((row) => beganBefore(row, ordinal));
+    let messages = 0;
+    for (const row of end === -1 ? rows : rows.slice(0, end)) {
+      if (row.reverted || !isReverted(row, [{ ordinal, at }])) continue;
+      await ctx.db.patch(row._id, { reverted: true, updatedAt: Date.now() });
+      if (row.kind === 'message') messages += 1;
+    }
+    const thread = messages === 0 ? null : await threadByThreadId(ctx, threadId);
+    if (thread) await ctx.db.patch(thread._id, { messageCount: thread.messageCount - messages });
+    const oldest = rows.at(-1);
+    if (end === -1 && oldest) {
+      await ctx.scheduler.runAfter(0, internal.messages.applyRevert, {
+        threadId,
+        ordinal,
+        at,
+        before: oldest._id,
+      });
+    }
+    return null;
+  },
+});
+
+/** The turn, or in files without turns the prompt, before the first that is taken back. */
+function beganBefore({ kind, role, ordinal }: Doc<'messages'>, first: number): boolean {
+  const begins = kind === 'turn' || (kind === 'message' && role === 'user');
+  return begins && ordinal !== undefined && ordinal < first;
+}
+
+/** What the one takes back, the other does too. */
+function includes(other: Revert, one: Revert): boolean {
+  return other.ordinal <= one.ordinal && other.at >= one.at;
+}
