@@ -2,6 +2,7 @@ import { copyFileSync, readdirSync, readFileSync, truncateSync, writeFileSync } 
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, test } from 'vitest';
+import { loadFunctions } from '../../src/embedded-convex/runtime/bundle.ts';
 import type { SetAside } from '../../src/embedded-convex/set-aside.ts';
 import { Store } from '../../src/embedded-convex/store.ts';
 import { walDamage } from '../../src/embedded-convex/wal-damage.ts';
@@ -11,6 +12,8 @@ import { functionsFolder } from './support/backend.ts';
 import { write } from './support/memory-store.ts';
 
 const ROWS = 300;
+const COMMITS = 20;
+const functions = { code: await loadFunctions({ folder: functionsFolder }) };
 
 describe('a database is set aside, and a new one begun, when', () => {
   const changes: Array<[string, (path: string) => void]> = [
@@ -152,11 +155,18 @@ function killed(folder: string): string {
   return path;
 }
 
+/** In some commits of many rows, and as many again of one. */
 function fill(store: Store): void {
-  for (let n = 0; n < ROWS; n += 1) {
-    const row = { room: 'r', body: `${n}`.repeat(100) };
-    write(store, (transaction) => transaction.insert('messages', row));
-  }
+  const rows = Array.from({ length: ROWS }, (_, n) => ({ room: 'r', body: `${n}`.repeat(100) }));
+  const size = ROWS / COMMITS - 1;
+  for (let at = 0; at < size * COMMITS; at += size) insert(store, rows.slice(at, at + size));
+  for (const row of rows.slice(size * COMMITS)) insert(store, [row]);
+}
+
+function insert(store: Store, rows: { room: string; body: string }[]): void {
+  write(store, (transaction) => {
+    for (const row of rows) transaction.insert('messages', row);
+  });
 }
 
 /** `at`: where, as a part of the file. */
@@ -176,7 +186,7 @@ async function openAndCount(path: string) {
   let setAside: SetAside | null = null;
   const executor = await openExecutor({
     databasePath: path,
-    functions: { folder: functionsFolder },
+    functions,
     onSetAside: (damaged) => (setAside = damaged),
   });
   const rows = await executor.tableCounts();
