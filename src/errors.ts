@@ -38,7 +38,7 @@ export const catalogue = {
   convex_set_aside: {
     retryable: false,
     message:
-      'The Convex database was damaged; it was set aside, and a new one is filled from the session files',
+      'The Convex database was damaged; it was set aside, and a new one begun, which the bridge fills from the session files',
   },
   convex_disk_full: {
     retryable: true,
