@@ -1,8 +1,9 @@
 /** What a page with `convex/react` shows, render by render, on the embedded backend. */
-import { copyFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ConvexHttpClient } from 'convex/browser';
 import { beforeAll, expect, test } from 'vitest';
+import { bundleFunctions } from '../../src/embedded-convex/runtime/bundle.ts';
 import { api, functionsFolder, startBackend } from '../embedded-convex/support/backend.ts';
 import { freePort, spawnBackend } from '../embedded-convex/support/backend-process.ts';
 import { writeFunctions } from '../embedded-convex/support/functions-folder.ts';
@@ -114,6 +115,33 @@ test('loaded pages take up what is inserted inside them, without gap or double, 
   expect(errors.filter((error) => !error.includes('WebSocket'))).toEqual([]);
 });
 
+test('loaded pages begin anew when an edited function no longer takes their cursors', async () => {
+  using folder = temporaryFolder();
+  const functions = copyFunctions(folder.path);
+  await using backend = await startBackend({ functions });
+  const client = backend.client();
+  const bodies = Array.from('abcdefghijkl');
+  for (const body of bodies) await client.mutation(api.rooms.send, { room: 'anew', body });
+  await using opened = await openPage(ENTRY, { convex: backend.url, room: 'anew' });
+  const { page, errors } = opened;
+  const shows = (expected: string[]) =>
+    until(`the page shows ${expected.join()}`, async () => {
+      const pages = await page.evaluate(() => (globalThis as unknown as PageWindow).app.pages);
+      return pages.at(-1)?.join() === expected.join();
+    });
+  await shows(bodies.slice(0, 5));
+  await page.evaluate(() => (globalThis as unknown as PageWindow).app.loadMore(5));
+  await shows(bodies.slice(0, 10));
+  const file = join(functions, 'rooms.ts');
+  const text = readFileSync(file, 'utf8');
+  writeFileSync(file, text.replace('.paginate(', ".order('desc').paginate("));
+  await backend.executor.reload(await bundleFunctions(functions));
+  await shows(bodies.toReversed().slice(0, 5));
+  await page.evaluate(() => (globalThis as unknown as PageWindow).app.loadMore(5));
+  await shows(bodies.toReversed().slice(0, 10));
+  expect(errors.filter((error) => !error.includes('InvalidCursor'))).toEqual([]);
+});
+
 test('a query shows what it had while the backend is away, and what is new when it is back', async () => {
   using folder = temporaryFolder();
   const room = 'restart';
@@ -140,10 +168,7 @@ test('a query shows what it had while the backend is away, and what is new when 
 test('two identities on one page see their own results, and never those of the other', async () => {
   using folder = temporaryFolder();
   const issuer = await tokenIssuer();
-  const functions = writeFunctions(folder.path, { 'auth.config.ts': AUTH_CONFIG });
-  for (const file of ['rooms.ts', 'schema.ts']) {
-    copyFileSync(join(functionsFolder, file), join(functions, file));
-  }
+  const functions = copyFunctions(folder.path, { 'auth.config.ts': AUTH_CONFIG });
   const env = { TEST_ISSUER: issuer.issuer, TEST_JWKS: issuer.dataUrl };
   await using backend = await startBackend({ functions, env });
   await using opened = await openPage(ENTRY, {
@@ -159,3 +184,14 @@ test('two identities on one page see their own results, and never those of the o
   expect(new Set(names['Ada'])).toEqual(new Set([undefined, 'Ada']));
   expect(new Set(names['Grace'])).toEqual(new Set([undefined, 'Grace']));
 });
+
+/** The test application, to be edited, with `more` beside it. */
+function copyFunctions(parent: string, more: Record<string, string> = {}): string {
+  const copied = Object.fromEntries(
+    ['rooms.ts', 'schema.ts'].map((file) => [
+      file,
+      readFileSync(join(functionsFolder, file), 'utf8'),
+    ]),
+  );
+  return writeFunctions(parent, { ...copied, ...more });
+}
