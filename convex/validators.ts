@@ -130,6 +130,7 @@ export const fileCursor = v.object({
   threadId: v.optional(v.string()),
   quarantine: v.array(quarantinedLine),
   parserVersion: v.number(),
+  deleted: v.optional(v.literal(true)),
 });
 
 /** What one batch did to its thread. */

@@ -38,6 +38,8 @@ export interface FileCursor {
   threadId?: string;
   quarantine: QuarantinedLine[];
   parserVersion: number;
+  /** The file was found to be gone, and its thread says so. */
+  deleted?: true;
 }
 
 /** A line that could not be understood: counted, shown, and tried again by a newer parser. */

@@ -1,4 +1,4 @@
-/** A session that Codex compresses and archives, seen by an official client of the real daemon. */
+/** A session that Codex compresses and archives, and somebody deletes, seen by an official client of the real daemon. */
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { zstdCompressSync } from 'node:zlib';
@@ -8,7 +8,7 @@ import { createSession } from '../support/session-writer.ts';
 import { subscribe } from '../support/subscriber.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
-test('rows keep their ids while their file is compressed, archived and restored, and the thread says where it is', async () => {
+test('rows keep their ids while their file is compressed, archived, restored and deleted, and the thread says where it is', async () => {
   using folder = temporaryFolder();
   const session = createSession(join(folder.path, 'codex'));
   session.user('kept');
@@ -45,4 +45,11 @@ test('rows keep their ids while their file is compressed, archived and restored,
   await isAt(session.path, false);
   const after = await rows(3);
   expect(after.slice(0, before.length)).toEqual(before);
+
+  const whole = readFileSync(session.path);
+  rmSync(session.path);
+  await app.threads(([thread]) => typeof thread?.rolloutDeletedAt === 'number');
+  expect(await rows(3)).toEqual(after);
+  writeFileSync(session.path, whole);
+  await app.threads(([thread]) => thread !== undefined && !('rolloutDeletedAt' in thread));
 });

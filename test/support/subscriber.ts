@@ -11,6 +11,7 @@ interface ThreadRow {
   messageCount: number;
   rolloutPath?: string;
   archived: boolean;
+  rolloutDeletedAt?: number;
   cwd?: string;
 }
 

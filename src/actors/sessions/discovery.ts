@@ -92,6 +92,7 @@ class Discovery {
     if (this.#isStopped) return;
     this.#isReady = true;
     this.#queueAll();
+    this.#queue.addHistory(this.#files.missed().filter((path) => this.#tree.covers(path)));
     this.#pulse.start();
     // The counts first: whether everything is read must not be guessed.
     this.#count();
@@ -140,10 +141,10 @@ class Discovery {
     this.#pump();
   }
 
-  /** Its tail, if it has one, finds out by itself and ends. */
+  /** Its tail, if it has one, finds out by itself and ends; else one says so to its thread. */
   #onGone(path: string): void {
     this.#active.delete(path);
-    if (!this.#queue.isFollowed(path)) return;
+    if (!this.#queue.isFollowed(path) && !this.#files.isMissed(path)) return;
     this.#queue.addLive(path);
     this.#pump();
   }

@@ -149,6 +149,23 @@ export class SessionFiles {
     return this.#cursors.get(this.#latest.get(sessionOf(path)) ?? path);
   }
 
+  /** Whether this is the place where its session was read last, and nobody said yet that it is gone. */
+  isMissed(path: string): boolean {
+    const cursor = this.#cursors.get(path);
+    return (
+      cursor !== undefined &&
+      cursor.offset > 0 &&
+      cursor.deleted !== true &&
+      !this.#entries.has(path) &&
+      this.latest(path)?.path === path
+    );
+  }
+
+  /** Files that were read in an earlier life, and that the first sweep has not met. */
+  missed(): string[] {
+    return [...this.#cursors.keys()].filter((path) => this.isMissed(path));
+  }
+
   has(path: string): boolean {
     return this.#entries.has(path);
   }
@@ -188,6 +205,7 @@ export class SessionFiles {
     this.#movedAt.delete(path);
     const mayHaveChanged =
       this.latest(path)?.path !== path ||
+      cursor.deleted === true ||
       (!isCompressed(path) && cursor.offset !== Number(seen.size)) ||
       cursor.inode !== String(seen.ino) ||
       cursor.device !== String(seen.dev) ||

@@ -11,7 +11,8 @@ import { fingerprint, isFingerprintFinal, tailHash } from './file-identity.ts';
 import type { LineParser, ParsedLines, ParserState } from './line-parser.ts';
 import type { RecentlySetAside } from './recently-set-aside.ts';
 import { refusedLines, rejectBatch, setAside, type Proposal } from './refused.ts';
-import { isArchived } from './archive.ts';
+import { isArchived, otherPlacesOf } from './archive.ts';
+import { regularFile } from './list-directory.ts';
 import { SessionFile } from './session-file.ts';
 import { wantsReparse, type SessionFiles } from './session-files.ts';
 
@@ -70,7 +71,8 @@ export class SessionReader {
       latest === undefined || wantsReparse(latest, parserVersion)
         ? freshCursor(path, parserVersion, generation)
         : { ...latest, path, generation };
-    this.#hasMoved = this.#owesCursor = latest !== undefined && latest.path !== path;
+    this.#hasMoved = latest !== undefined && latest.path !== path;
+    this.#owesCursor = this.#hasMoved || latest?.deleted === true;
   }
 
   /** Rejects with `session_unreadable`; the same call may succeed later. */
@@ -82,7 +84,7 @@ export class SessionReader {
         // Taken first: a change that is noticed from here on makes another reading due.
         const notices = files.notices(path);
         this.#file ??= await this.#open();
-        if (this.#file === null) return { type: 'gone' };
+        if (this.#file === null) return this.#afterDeletion(live);
         const presence = await this.#file.presence();
         const facts = await this.#file.facts();
         const length = await this.#file.length(facts);
@@ -209,6 +211,33 @@ export class SessionReader {
     return openParser({ path, isHistory: !live || length > LIVE_BACKLOG });
   }
 
+  /** Its thread is told, once, and unless the session goes on elsewhere. */
+  #afterDeletion(live: boolean): NextBatch {
+    const { path, files, nextJobId } = this.#options;
+    const before = this.#cursor;
+    const { resumeId } = before;
+    if (resumeId === undefined || !files.isMissed(path)) return { type: 'gone' };
+    if (otherPlacesOf(path).some((place) => regularFile(place) !== null)) return { type: 'gone' };
+    const cursor: FileCursor = { ...before, deleted: true };
+    const job: WriteJob = {
+      id: nextJobId(),
+      origin: 'file',
+      priority: live ? 'live' : 'history',
+      thread: {
+        resumeId,
+        source: 'external',
+        rolloutPath: path,
+        rolloutDeletedAt: Date.now(),
+      },
+      items: [],
+      cursor,
+      bytes: 0,
+    };
+    const { offset: start } = before;
+    this.#proposal = { job, cursor, start, bytes: 0, rejected: 0, places: [] };
+    return { type: 'batch', job };
+  }
+
   async #readBatch(file: SessionFile, parser: LineParser, end: number): Promise<Batch> {
     const { offset } = this.#cursor;
     const batch: Batch = { items: [], bytes: 0, places: [], quarantine: [], isLast: false };
@@ -253,7 +282,7 @@ export class SessionReader {
         `neither name nor content of ${path} names a thread`,
       );
     }
-    const before = this.#cursor;
+    const { deleted: _, ...before } = this.#cursor;
     const cursor: FileCursor = {
       ...before,
       offset,

@@ -81,6 +81,12 @@ export class SessionTree {
     }
   }
 
+  /** Whether the file would have been found if it were there. */
+  covers(path: string): boolean {
+    const isIn = (directory: string) => path.startsWith(directory + sep);
+    return this.#rootsThere.some(isIn) && !this.#isHidden(path);
+  }
+
   /** Lists the directories that cannot be watched. */
   async poll(): Promise<void> {
     for (const directory of this.#watches.unwatched) {

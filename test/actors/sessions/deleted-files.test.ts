@@ -1,0 +1,115 @@
+/** Session files that somebody deletes: their rows stay, and their thread says so. */
+import { copyFileSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { Mirror, startSessions, type SessionsHarness } from '../../support/sessions-harness.ts';
+import { createSession, type SessionWriter } from '../../support/session-writer.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
+
+let folder: ReturnType<typeof temporaryFolder>;
+let root: string;
+let session: SessionWriter;
+let mirror: Mirror;
+
+beforeEach(() => {
+  folder = temporaryFolder();
+  root = join(folder.path, 'sessions');
+  session = createSession(folder.path);
+  session.user('one');
+  mirror = new Mirror();
+});
+afterEach(() => folder[Symbol.dispose]());
+
+const deletions = () =>
+  mirror.jobs.filter(({ thread }) => thread.rolloutDeletedAt !== undefined).length;
+const isGone = () => mirror.cursors.get(session.path)?.deleted === true;
+
+async function run(until: (watch: SessionsHarness) => boolean): Promise<void> {
+  await using watch = startSessions({ root, mirror });
+  await watch.until(() => until(watch));
+  await watch.settled();
+}
+
+test('a file deleted while it is followed says so once, its rows stay', async () => {
+  await using watch = startSessions({ root, mirror });
+  await watch.until(() => mirror.texts(session.threadId).length === 1);
+  await watch.settled();
+  rmSync(session.path);
+  await watch.until(isGone);
+  await watch.until(() => watch.status().files.tailing === 0);
+  expect(deletions()).toBe(1);
+  expect(mirror.jobs.at(-1)?.thread).toEqual({
+    resumeId: session.threadId,
+    source: 'external',
+    rolloutPath: session.path,
+    rolloutDeletedAt: expect.any(Number),
+  });
+  expect(mirror.texts(session.threadId)).toEqual(['one']);
+});
+
+test('one that was deleted while the bridge was down says so at the next start, and never again', async () => {
+  await run(() => mirror.texts(session.threadId).length === 1);
+  rmSync(session.path);
+  await run(isGone);
+  const jobs = mirror.jobs.length;
+  const other = createSession(folder.path);
+  other.user('elsewhere');
+  await run(() => mirror.texts(other.threadId).length === 1);
+  expect(mirror.jobs.slice(jobs).map(({ thread }) => thread.resumeId)).toEqual([other.threadId]);
+});
+
+test.each(['while it is watched', 'while the bridge is down'])(
+  'one that comes back as it was, %s, says that it is there, and is not read again',
+  async (when) => {
+    const kept = join(folder.path, 'kept');
+    copyFileSync(session.path, kept);
+    await run(() => mirror.texts(session.threadId).length === 1);
+    rmSync(session.path);
+    const isBack = () => mirror.cursors.get(session.path)?.deleted === undefined;
+    if (when === 'while the bridge is down') {
+      await run(isGone);
+      copyFileSync(kept, session.path);
+      await run(isBack);
+    } else {
+      await using watch = startSessions({ root, mirror });
+      await watch.until(isGone);
+      copyFileSync(kept, session.path);
+      await watch.until(isBack);
+    }
+    const last = mirror.jobs.at(-1);
+    expect(last).toMatchObject({ items: [], thread: { rolloutPath: session.path } });
+    expect(last?.thread).not.toHaveProperty('rolloutDeletedAt');
+  },
+);
+
+test('a session that Codex moved is not called deleted, however the moves are noticed', async () => {
+  await using watch = startSessions({ root, mirror });
+  await watch.until(() => mirror.texts(session.threadId).length === 1);
+  await watch.settled();
+  const archived = join(folder.path, 'archived_sessions', basename(session.path));
+  mkdirSync(dirname(archived));
+  for (const [from, to] of [
+    [session.path, archived],
+    [archived, session.path],
+  ] as const) {
+    const jobs = mirror.jobs.length;
+    renameSync(from, to);
+    await watch.until(() =>
+      mirror.jobs.slice(jobs).some(({ thread }) => thread.rolloutPath === to),
+    );
+    await watch.settled();
+  }
+  expect(deletions()).toBe(0);
+});
+
+test('a file of another home is nobody’s to miss', async () => {
+  await run(() => mirror.texts(session.threadId).length === 1);
+  rmSync(session.path);
+  const elsewhere = join(folder.path, 'other', 'sessions');
+  const other = createSession(dirname(elsewhere));
+  other.user('elsewhere');
+  await using watch = startSessions({ root: elsewhere, mirror });
+  await watch.until(() => mirror.texts(other.threadId).length === 1);
+  await watch.settled();
+  expect(deletions()).toBe(0);
+});
