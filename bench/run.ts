@@ -4,7 +4,7 @@
  */
 import { cpus, totalmem } from 'node:os';
 
-const BENCHMARKS = ['latency', 'ingest', 'mutations', 'idle', 'backend'] as const;
+const BENCHMARKS = ['latency', 'ingest', 'secrets', 'mutations', 'idle', 'backend'] as const;
 
 /** What a benchmark found: figures by name, in the order in which they are to be read. */
 export type Figures = Record<string, string>;

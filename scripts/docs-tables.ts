@@ -13,6 +13,8 @@ import { gateway } from '../src/machines/gateway.ts';
 import { runs } from '../src/machines/runs.ts';
 import { sessionsWatch } from '../src/machines/sessions-watch.ts';
 import { supervisor } from '../src/machines/supervisor.ts';
+import { usedKinds } from '../src/secrets/kept-rules.ts';
+import { shapeKinds } from '../src/secrets/shapes.ts';
 import { tail } from '../src/machines/tail.ts';
 
 /** Every machine with the file whose header describes its states. */
@@ -46,6 +48,17 @@ export function errorsTable(): string {
   );
   return ['| code | message | worth trying again |', '| --- | --- | --- |', ...rows].join('\n');
 }
+
+export function secretKinds(): string {
+  const kinds = new Set([...Object.values(usedKinds), ...shapeKinds, ...OWN_KINDS]);
+  return [...kinds]
+    .toSorted()
+    .map((kind) => `\`${kind}\``)
+    .join(', ');
+}
+
+/** Known by their values; `src/daemon.ts` names them. */
+const OWN_KINDS = ['bridge-token', 'convex-admin-key', 'signing-key'];
 
 export function lineKindsTable(): string {
   const rows = Object.entries<LineRule>(lineKinds).map(([kind, rule]) =>

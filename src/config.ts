@@ -3,7 +3,7 @@
  * one place. The command line and docs/sync/configuration.md are made from it.
  */
 import { homedir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { delimiter, join, resolve } from 'node:path';
 import { parseCommandString } from 'execa';
 import { z } from 'zod';
 import { BridgeError } from './errors.ts';
@@ -69,6 +69,15 @@ const configSchema = z.object({
   }),
   convexDb: path.optional(),
   convexSync: z.enum(['0', '1'], { error: 'must be 0 or 1' }).transform((value) => value === '1'),
+  redact: z
+    .enum(['on', 'off'], { error: 'must be on or off' })
+    .transform((value) => value === 'on'),
+  redactOffIn: z.string().transform((value) =>
+    value
+      .split(delimiter)
+      .filter((directory) => directory !== '')
+      .map(expandHome),
+  ),
   maxRuns: z
     .string()
     .regex(/^([1-9]|[1-5]\d|6[0-4])$/, 'must be a whole number from 1 to 64')
@@ -140,6 +149,19 @@ export const settings = {
     flag: '--convex-sync <0|1>',
     default: '1',
     description: '0 turns the watchers off: nothing is mirrored but runs of the bridge',
+  },
+  redact: {
+    env: 'OPENAGENTS_REDACT',
+    flag: '--redact <on|off>',
+    default: 'on',
+    description: 'whether secrets are taken out of what is written into Convex',
+  },
+  redactOffIn: {
+    env: 'OPENAGENTS_REDACT_OFF_IN',
+    flag: '--redact-off-in <directories>',
+    default: '',
+    description:
+      'working directories, joined as in PATH, whose threads are written with their secrets',
   },
   maxRuns: {
     env: 'OPENAGENTS_MAX_RUNS',

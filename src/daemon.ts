@@ -2,6 +2,7 @@
  * The composition root: gives the machines their actors, and the root supervisor its
  * children. The only file that knows all parts.
  */
+import { existsSync, readFileSync } from 'node:fs';
 import { homedir, hostname, networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { createActor, type ActorRefFrom, type AnyActorRef } from 'xstate';
@@ -17,6 +18,7 @@ import { checkFunctions } from './actors/convex/check-functions.ts';
 import { committer } from './actors/convex/committer.ts';
 import { ConvexConnection } from './actors/convex/connection.ts';
 import { loadCursors } from './actors/convex/load-cursors.ts';
+import { Redaction } from './actors/convex/redaction.ts';
 import { createMessageReader } from './actors/messages/message-reader.ts';
 import { messageLookup } from './actors/messages/message-lookup.ts';
 import { readInThread } from './actors/messages/whole-item-thread.ts';
@@ -40,6 +42,7 @@ import { SYSTEM } from './machines/protocol.ts';
 import { runs, runsSummary } from './machines/runs.ts';
 import { sessionsWatch } from './machines/sessions-watch.ts';
 import { supervisor } from './machines/supervisor.ts';
+import type { OwnSecret } from './secrets/find-secrets.ts';
 import { openTokenSigner, type TokenSigner } from './token-signer.ts';
 import { packageVersion } from './version.ts';
 
@@ -58,6 +61,7 @@ interface Parts {
   connection: ConvexConnection;
   tokens: TokenSigner;
   codex: CodexProbe;
+  redaction: Redaction;
   /** Milliseconds since the epoch. */
   startedAt: number;
   version: string;
@@ -83,6 +87,11 @@ export function startDaemon(config: Config): Daemon {
       log: (level, message) => log[level]({ actor: 'convex' }, message),
     }),
     codex: codexProbe(config, log),
+    redaction: new Redaction({
+      enabled: config.redact,
+      offIn: () => config.redactOffIn,
+      own: () => ownSecrets(config, identity, tokens),
+    }),
     startedAt: Date.now(),
     version: packageVersion(),
   };
@@ -201,7 +210,7 @@ function embedded(config: Config, log: Log, tokens: TokenSigner) {
   });
 }
 
-function runsChild({ config, connection, identity, log }: Parts): ChildSpec {
+function runsChild({ config, connection, identity, log, redaction }: Parts): ChildSpec {
   return childSpec({
     id: SYSTEM.runs,
     systemId: SYSTEM.runs,
@@ -215,6 +224,8 @@ function runsChild({ config, connection, identity, log }: Parts): ChildSpec {
         env: process.env,
         defaultDirectory: homedir(),
         ledgerFile: join(config.home, 'runs-ledger.json'),
+        promptsFile: join(config.home, 'prompts.json'),
+        redaction,
         log: (message, details) => log.info({ actor: SYSTEM.runs, ...details }, message),
       }),
     }),
@@ -224,13 +235,13 @@ function runsChild({ config, connection, identity, log }: Parts): ChildSpec {
   });
 }
 
-function writerChild({ connection, identity }: Parts): ChildSpec {
+function writerChild({ connection, identity, redaction }: Parts): ChildSpec {
   return childSpec({
     id: SYSTEM.writer,
     systemId: SYSTEM.writer,
     logic: convexWriter.provide({
       actors: {
-        committer: committer({ connection, machineId: identity.machineId }),
+        committer: committer({ connection, machineId: identity.machineId, redaction }),
       },
     }),
     input: { random: Math.random },
@@ -265,11 +276,15 @@ function sessionsChild({ config, connection, identity }: Parts): ChildSpec {
   });
 }
 
-function messagesChild({ connection }: Parts): ChildSpec {
+function messagesChild({ connection, redaction }: Parts): ChildSpec {
   return childSpec({
     id: SYSTEM.messages,
     systemId: SYSTEM.messages,
-    logic: createMessageReader({ lookup: messageLookup(connection), readItem: readInThread }),
+    logic: createMessageReader({
+      lookup: messageLookup(connection),
+      readItem: readInThread,
+      redact: (item, directory) => redaction.item(item, directory),
+    }),
     restart: 'permanent',
     shutdown: 'brutal_kill',
   });
@@ -305,6 +320,22 @@ function gatewayChild({ config, identity, version, connection, tokens }: Parts):
     restart: 'permanent',
     shutdown: 500,
   });
+}
+
+/** What opens the bridge and its Convex, which makes its key when it first starts. */
+function ownSecrets(
+  config: Config,
+  identity: BridgeIdentity,
+  tokens: TokenSigner,
+): (OwnSecret | null)[] {
+  const own = [
+    { kind: 'bridge-token', value: identity.token },
+    { kind: 'signing-key', value: tokens.privateValue },
+  ];
+  if (config.convexMode === 'remote') return own;
+  const file = adminKeyFile(config.convexDb);
+  if (!existsSync(file)) return [...own, null];
+  return [...own, { kind: 'convex-admin-key', value: readFileSync(file, 'utf8').trim() }];
 }
 
 /** The names and addresses of this machine: a Host or Origin with one of them is our own. */

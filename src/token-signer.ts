@@ -50,6 +50,11 @@ export class TokenSigner {
     return { ...jwk, kid: this.#keyId, alg: 'ES256', use: 'sig' };
   }
 
+  /** The private half, so that it can be kept out of what others read. */
+  get privateValue(): string {
+    return this.#key.export({ format: 'jwk' }).d ?? '';
+  }
+
   /** What `convex/auth.config.ts` reads. Nothing of it is secret. */
   get environment(): Record<string, string> {
     return { OPENAGENTS_JWKS: keySetUrl([this.publicKey]) };

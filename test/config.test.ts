@@ -1,5 +1,5 @@
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { expect, test } from 'vitest';
 import { loadConfig, settings } from '../src/config.ts';
 
@@ -14,6 +14,8 @@ test('with nothing set, every default is as documented', () => {
     convexDb: join(homedir(), '.openagents', 'convex', 'embedded.sqlite3'),
     convexSync: true,
     maxRuns: 4,
+    redact: true,
+    redactOffIn: [],
     logLevel: 'info',
     codexHome: join(homedir(), '.codex'),
     sessionsRoot: join(homedir(), '.codex', 'sessions'),
@@ -71,4 +73,13 @@ test('an IPv6 address is bound in brackets, and Codex arguments are split like a
 test('every setting has its own variable', () => {
   const names = Object.values(settings).map((setting) => setting.env);
   expect(new Set(names).size).toBe(names.length);
+});
+
+test('directories without redaction are a list as in PATH', () => {
+  const { redactOffIn } = loadConfig(
+    {},
+    { OPENAGENTS_REDACT_OFF_IN: ['/srv/one', '', '~/two'].join(delimiter) },
+  );
+  expect(redactOffIn).toEqual(['/srv/one', join(homedir(), 'two')]);
+  expect(() => loadConfig({ redact: 'maybe' }, {})).toThrow(/must be on or off/);
 });

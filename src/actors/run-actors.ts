@@ -7,6 +7,8 @@ import { createCodexProcess } from './codex-process/codex-process.ts';
 import { prepareRun, type PrepareOptions } from './codex-process/prepare-run.ts';
 import { createProcessGuard } from './codex-process/process-guard.ts';
 import type { ConvexConnection } from './convex/connection.ts';
+import { PromptKeep } from './convex/prompt-keep.ts';
+import type { Redaction } from './convex/redaction.ts';
 import { findThread, leaseRun, openRuns, settleRow, submitRun } from './convex/run-rows.ts';
 
 export interface RunActorsOptions {
@@ -22,12 +24,16 @@ export interface RunActorsOptions {
   defaultDirectory: string;
   /** `runs-ledger.json` in the OpenAgents home. */
   ledgerFile: string;
+  /** `prompts.json` in the OpenAgents home. */
+  promptsFile: string;
+  redaction: Redaction;
   log: PrepareOptions['log'];
 }
 
 /** Starts the reaper, so it is called once in the life of a daemon. */
 export function runActors(options: RunActorsOptions) {
   const { connection, machineId, codexBin, codexArgs, codexHome, env } = options;
+  const prompts = { redaction: options.redaction, prompts: new PromptKeep(options.promptsFile) };
   const guard = createProcessGuard(options.ledgerFile);
   const prepareOptions: PrepareOptions = {
     lease: async (runId) => await leaseRun(connection, machineId, runId),
@@ -49,9 +55,9 @@ export function runActors(options: RunActorsOptions) {
         }),
       },
     }),
-    submit: submitRun(connection),
-    settleRow: settleRow(connection),
-    openRuns: openRuns(connection),
+    submit: submitRun(connection, prompts),
+    settleRow: settleRow(connection, prompts),
+    openRuns: openRuns(connection, prompts),
     settleProcesses: fromPromise(async () => await guard.settle()),
   };
 }

@@ -52,6 +52,8 @@ export class Redactor {
     // What grows is what is said, and what a command prints; what was cut may be anything.
     const isCut = truncated !== undefined;
     const grows = partial === true;
+    // Nearly all items end here.
+    if (!isCut && !grows && !this.#mayHold(item.text) && !this.#mayHold(item.data)) return item;
     const text =
       item.text === undefined
         ? undefined
@@ -71,6 +73,16 @@ export class Redactor {
     if (patch.title === undefined) return patch;
     const { text, count } = this.text(patch.title.text, { isCut: true });
     return count === 0 ? patch : { ...patch, title: { ...patch.title, text } };
+  }
+
+  #mayHold(value: JsonValue | undefined): boolean {
+    if (typeof value === 'string') return value.includes('…') || this.#trigger.test(value);
+    if (typeof value !== 'object' || value === null) return false;
+    if (Array.isArray(value)) return value.some((element) => this.#mayHold(element));
+    for (const key in value) {
+      if (this.#mayHold(key) || this.#mayHold(value[key])) return true;
+    }
+    return false;
   }
 
   #string(text: string, tally: { count: number }, isCut: boolean): string {

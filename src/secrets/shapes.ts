@@ -108,6 +108,8 @@ const ON_TEXT: readonly Shape[] = [
   },
 ];
 
+export const shapeKinds: readonly string[] = [...ON_VIEW, ...ON_TEXT].map(({ kind }) => kind);
+
 export function shapes(view: string, text: string): Secret[] {
   return [...inText(ON_VIEW, view), ...inText(ON_TEXT, text)];
 }

@@ -5,6 +5,7 @@ import type { WriteJob } from '../../machines/protocol.ts';
 import { commitJob, type IngestPort } from './commit-job.ts';
 import type { ConvexConnection } from './connection.ts';
 import { convexFailure } from './convex-failure.ts';
+import type { Redaction } from './redaction.ts';
 import { recall } from './recall.ts';
 import { RunJoins } from './run-joins.ts';
 
@@ -12,12 +13,14 @@ interface CommitterOptions {
   connection: Pick<ConvexConnection, 'mutation' | 'query'>;
   /** Whose cursors and runs these are. */
   machineId: string;
+  redaction: Redaction;
 }
 
-/** The writer's hands: joins sightings, commits jobs, recalls what an earlier life left. */
+/** The writer's hands: redacts, joins sightings, commits jobs, recalls what an earlier life left. */
 export function committer({
   connection,
   machineId,
+  redaction,
 }: CommitterOptions): CallbackActorLogic<CommitterCommand> {
   return fromCallback<CommitterCommand>(({ sendBack, receive }) => {
     const joins = new RunJoins();
@@ -28,8 +31,11 @@ export function committer({
     const join = ({ job, settles }: CommitterCommand & { type: 'commit.start' }): WriteJob => {
       const known = joined.get(job.id);
       if (known) return known;
-      const items = settles === undefined ? joins.apply(job) : joins.settle(settles);
-      const fresh = { ...job, items };
+      // Before the sightings meet: what the stream showed, what Convex still has and what
+      // the file says are compared as they are written.
+      const redacted = redaction.job(job, joins.directoryOf(job));
+      const items = settles === undefined ? joins.apply(redacted) : joins.settle(settles);
+      const fresh = { ...redacted, items };
       joined.set(job.id, fresh);
       return fresh;
     };
@@ -53,7 +59,12 @@ export function committer({
           (args) => connection.query(api.messages.provisional, args),
           machineId,
         );
-        joins.restore(runs);
+        joins.restore(
+          runs.map(({ run, rows }) => ({
+            run,
+            rows: rows.map((row) => redaction.item(row, run.cwd)),
+          })),
+        );
         report({ type: 'recall.done', runs: runs.map(({ run }) => run) });
       } catch (error) {
         report({ type: 'recall.failed', error: convexFailure(error) });

@@ -11,6 +11,7 @@ interface JoinedRun {
   runId: string;
   startedAt: number;
   resumeId?: string;
+  cwd?: string;
   sightings: Sightings;
 }
 
@@ -23,11 +24,12 @@ export class RunJoins {
   note(event: RunSightingEvent): void {
     const known = this.#runs.get(event.runId);
     if (event.type === 'run.expected') {
-      const { runId, startedAt, resumeId } = event;
+      const { runId, startedAt, resumeId, cwd } = event;
       this.#remember({
         ...known,
         runId,
         startedAt,
+        cwd,
         ...(resumeId === undefined ? {} : { resumeId }),
         sightings: known?.sightings ?? createSightings({ runId, startedAt }),
       });
@@ -39,14 +41,20 @@ export class RunJoins {
   /** Takes up what Convex still has; called before anything is committed. */
   restore(recalled: RecalledRun[]): void {
     for (const { run, rows } of recalled) {
-      const { runId, startedAt, resumeId } = { ...run, ...this.#runs.get(run.runId) };
+      const { runId, startedAt, resumeId, cwd } = { ...run, ...this.#runs.get(run.runId) };
       this.#remember({
         runId,
         startedAt,
         ...(resumeId === undefined ? {} : { resumeId }),
+        ...(cwd === undefined ? {} : { cwd }),
         sightings: restoreSightings({ runId, startedAt }, rows),
       });
     }
+  }
+
+  /** Where the thread of a job works, as far as the job or its run says. */
+  directoryOf({ thread, items }: WriteJob): string | undefined {
+    return thread.cwd ?? this.#runs.get(items[0]?.runId ?? '')?.cwd;
   }
 
   /** The items of a job as they are to be written. Once a job: it moves the matching on. */

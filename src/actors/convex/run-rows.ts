@@ -7,6 +7,8 @@ import type { OpenRun, RunOutcome } from '../../machines/run-events.ts';
 import type { OpenRunsEvent, SubmitInput, Submitted } from '../../machines/runs-events.ts';
 import type { RunThread } from '../codex-process/prepare-run.ts';
 import type { ConvexConnection } from './connection.ts';
+import type { PromptKeep } from './prompt-keep.ts';
+import type { Redaction } from './redaction.ts';
 
 /**
  * How long a run is ours, in milliseconds: the longest that a run may take, and an
@@ -14,15 +16,27 @@ import type { ConvexConnection } from './connection.ts';
  */
 const LEASE_MS = 25 * 60 * 60_000;
 
-/** Finds or makes the thread, then writes the prompt and the pending run in one transaction. */
-export function submitRun(connection: ConvexConnection) {
+export interface PromptOptions {
+  redaction: Redaction;
+  prompts: PromptKeep;
+}
+
+/**
+ * Finds or makes the thread, then writes the prompt and the pending run in one
+ * transaction. Rows have the prompt redacted; the run gets it as it was typed.
+ */
+export function submitRun(connection: ConvexConnection, { redaction, prompts }: PromptOptions) {
   return fromPromise<Submitted, SubmitInput>(async ({ input }) => {
     const { thread, ...run } = input;
-    const threadDocId = await threadFor(connection, thread, run.machineId);
+    const { threadDocId, cwd } = await threadFor(connection, thread, run.machineId);
+    const text = redaction.text(run.text, cwd);
+    const isOf = text === run.text ? undefined : prompts.keep(threadDocId, text, run.text);
     const { runId, threadId } = await connection.mutation(api.runs.enqueue, {
       ...run,
+      text,
       threadDocId,
     });
+    isOf?.(runId);
     const { machineId, ...settings } = run;
     return {
       run: { ...settings, machineId, runId, threadDocId, status: 'pending', createdAt: Date.now() },
@@ -32,23 +46,27 @@ export function submitRun(connection: ConvexConnection) {
 }
 
 /** Sends all open runs at once and after each change, over every loss of the connection. */
-export function openRuns(connection: ConvexConnection) {
+export function openRuns(connection: ConvexConnection, { prompts }: PromptOptions) {
   return fromCallback<EventObject, { machineId: string }>(({ sendBack }) =>
     connection.onUpdate(api.runs.active, {}, (rows) => {
-      sendBack({ type: 'rows.open', runs: rows.flatMap(openRun) } satisfies OpenRunsEvent);
+      const open = rows.flatMap(openRun);
+      prompts.retain(open);
+      const runs = open.map((run) => ({ ...run, text: prompts.typed(run) }));
+      sendBack({ type: 'rows.open', runs } satisfies OpenRunsEvent);
     }),
   );
 }
 
 /** Writes how a run ended. Doing it again changes nothing: the first end stands. */
-export function settleRow(connection: ConvexConnection) {
+export function settleRow(connection: ConvexConnection, { redaction }: PromptOptions) {
   return fromPromise<void, RunOutcome>(async ({ input }) => {
     const { state, error, exitCode, usage } = input;
     // Ids of the table come from Convex itself.
     const runId = input.runId as Id<'runs'>;
     const exit = exitCode === null ? {} : { exitCode };
     const spent = usage === undefined ? {} : { usage };
-    const reason = error?.message ?? state;
+    // It may be what Codex complained of last.
+    const reason = redaction.text(error?.message ?? state);
     if (state === 'completed') {
       await connection.mutation(api.runs.complete, { runId, ...exit, ...spent });
     } else if (state === 'interrupted') {
@@ -93,23 +111,24 @@ async function threadFor(
   connection: ConvexConnection,
   wanted: SubmitInput['thread'],
   machineId: string,
-): Promise<Id<'threads'>> {
+): Promise<{ threadDocId: Id<'threads'>; cwd?: string }> {
   if ('docId' in wanted) {
     const found = await findThread(connection, wanted.docId);
     if (found === null) throw new BridgeError('thread_unknown', wanted.docId);
-    return found.docId;
+    return { threadDocId: found.docId, ...(found.cwd === undefined ? {} : { cwd: found.cwd }) };
   }
   const { cwd, sessionId } = wanted;
   const place = cwd === undefined ? {} : { cwd };
   if (sessionId === undefined) {
-    return await connection.mutation(api.threads.create, { ...place, machineId });
+    const threadDocId = await connection.mutation(api.threads.create, { ...place, machineId });
+    return { threadDocId, ...place };
   }
   const thread = { resumeId: sessionId, source: 'bridge' as const, ...place };
   const { threadDocId } = await connection.mutation(api.threads.upsertFromStream, {
     machineId,
     thread,
   });
-  return threadDocId;
+  return { threadDocId, ...place };
 }
 
 function openRun(row: Doc<'runs'>): OpenRun[] {

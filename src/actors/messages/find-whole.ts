@@ -16,8 +16,14 @@ export interface WholeMessage {
 export interface MessageLookup {
   /** Null when there is no such row, or the id is none. */
   message(messageId: string): Promise<StoredMessage | null>;
-  /** The session file that a thread was last read from. */
-  rolloutPath(threadId: string): Promise<string | undefined>;
+  thread(threadId: string): Promise<StoredThread>;
+}
+
+interface StoredThread {
+  /** The session file that it was last read from. */
+  rolloutPath?: string | undefined;
+  /** Where it works, which may turn redaction off. */
+  cwd?: string | undefined;
 }
 
 export interface StoredMessage {
@@ -40,13 +46,17 @@ export async function findWhole(
   messageId: string,
   lookup: MessageLookup,
   read: (request: WholeItemRequest) => Promise<WholeItemResult>,
+  redact: (item: ThreadItem, directory: string | undefined) => ThreadItem,
 ): Promise<WholeMessage> {
   const stored = await lookup.message(messageId);
   if (stored === null) throw new Refusal('not_found', `There is no message ${messageId}.`);
   const { threadId, item } = stored;
   const isWhole = item.truncated === undefined && !hasContent(item);
-  const whole = isWhole ? item : await readWhole(item, await pathsOf(stored, lookup), read);
-  return { messageId, threadId, json: JSON.stringify(whole) };
+  if (isWhole) return { messageId, threadId, json: JSON.stringify(item) };
+  const thread = await lookup.thread(threadId);
+  const whole = await readWhole(item, pathsOf(stored, thread), read);
+  // The row has no more secrets than this.
+  return { messageId, threadId, json: JSON.stringify(redact(whole, thread.cwd)) };
 }
 
 async function readWhole(
@@ -83,12 +93,8 @@ async function readWhole(
 }
 
 /** Where the row says that it stands, and where its thread is now. */
-async function pathsOf(
-  { threadId, item: { truncated } }: StoredMessage,
-  lookup: MessageLookup,
-): Promise<string[]> {
-  const now = await lookup.rolloutPath(threadId);
-  const paths = new Set([truncated?.path, now].filter((path) => path !== undefined));
+function pathsOf({ item: { truncated } }: StoredMessage, { rolloutPath }: StoredThread): string[] {
+  const paths = new Set([truncated?.path, rolloutPath].filter((path) => path !== undefined));
   // Rows may be anybody's who writes to that Convex: only session files are opened.
   return [...paths].filter((path) => parseSessionFileName(basename(path)) !== null);
 }

@@ -27,8 +27,8 @@ export function messageLookup(connection: Pick<ConvexConnection, 'query'>): Mess
         throw thrown;
       }
     },
-    async rolloutPath(threadId) {
-      return (await connection.query(api.threads.byId, { id: threadId }))?.rolloutPath;
+    async thread(threadId) {
+      return (await connection.query(api.threads.byId, { id: threadId })) ?? {};
     },
   };
 }

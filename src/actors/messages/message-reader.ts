@@ -1,5 +1,6 @@
 /** The actor under SYSTEM.messages: answers `message.full`, one request after another. */
 import { fromCallback, type CallbackActorLogic } from 'xstate';
+import type { ThreadItem } from '../../codex/thread-item.ts';
 import type { ControlError, MessageFrame } from '../../control/frames.ts';
 import { toBridgeError } from '../../errors.ts';
 import { SYSTEM, type ControlRequestEvent, type GatewayCommand } from '../../machines/protocol.ts';
@@ -9,6 +10,8 @@ import type { WholeItemRequest, WholeItemResult } from './whole-item.ts';
 export interface MessageReaderOptions {
   lookup: MessageLookup;
   readItem: (request: WholeItemRequest, signal: AbortSignal) => Promise<WholeItemResult>;
+  /** As of what goes to Convex; whoever asks has no more than the rows. */
+  redact: (item: ThreadItem, directory: string | undefined) => ThreadItem;
 }
 
 /** Characters. In a frame they are at most four times as many bytes, and mostly as many. */
@@ -21,6 +24,7 @@ const MAX_WAITING = 16;
 export function createMessageReader({
   lookup,
   readItem,
+  redact,
 }: MessageReaderOptions): CallbackActorLogic<ControlRequestEvent> {
   return fromCallback<ControlRequestEvent>(({ receive, system }) => {
     const ended = new AbortController();
@@ -33,7 +37,7 @@ export function createMessageReader({
     const find = async (messageId: string, part: number): Promise<WholeMessage> => {
       // The first part is asked for to see what there is now.
       if (part > 0 && kept?.messageId === messageId) return kept;
-      kept = await findWhole(messageId, lookup, read);
+      kept = await findWhole(messageId, lookup, read, redact);
       clearTimeout(forgetting);
       forgetting = setTimeout(() => (kept = null), KEPT_FOR);
       return kept;

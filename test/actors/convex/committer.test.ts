@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createActor, setup, type AnyActorRef } from 'xstate';
 import { api } from '../../../convex/_generated/api.js';
 import type { Id } from '../../../convex/_generated/dataModel.js';
@@ -8,7 +8,8 @@ import type { ThreadItem } from '../../../src/codex/thread-item.ts';
 import { BridgeError } from '../../../src/errors.ts';
 import type { CommitterCommand, CommitterEvent } from '../../../src/machines/convex-writer.ts';
 import type { WriteJob } from '../../../src/machines/protocol.ts';
-import { backend, CODEX_ID, MACHINE } from '../../convex/backend.ts';
+import { allPages, backend, CODEX_ID, cursorAt, MACHINE } from '../../convex/backend.ts';
+import { redaction } from '../../support/redaction.ts';
 import { writeJob } from '../../support/writing.ts';
 
 let convex: ReturnType<typeof backend>;
@@ -45,7 +46,7 @@ function startCommitter() {
   const waiting: ((event: CommitterEvent) => void)[] = [];
   const parent = setup({
     types: { events: {} as CommitterEvent },
-    actors: { committer: committer({ connection, machineId: MACHINE }) },
+    actors: { committer: committer({ connection, machineId: MACHINE, redaction }) },
     actions: {
       note: ({ event }) => {
         events.push(event);
@@ -205,4 +206,69 @@ test('a session of nobody’s run is written as it is', async () => {
   await life.commit(job);
   const found = await convex.query(api.messages.forThread, { threadId: 'elsewhere' });
   expect(found.map((row) => [row.key, row.runId])).toEqual([['t/a', undefined]]);
+});
+
+describe('with a secret in it', () => {
+  const key = `ghp_${'a1B2'.repeat(9)}`;
+  const hidden = '[redacted: github-token]';
+  const call = { kind: 'cmd' as const, text: `curl -u ${key} x` };
+  const ended = { status: 'completed', output: `used ${key}` };
+  const inFile = { key: 't/c', kind: call.kind, text: call.text, data: ended, ts: 2_005 };
+
+  beforeEach(() => {
+    life.tell(expected());
+    life.tell(session());
+  });
+
+  const theCall = async () => {
+    const all = await rows();
+    expect(JSON.stringify(all)).not.toContain(key);
+    const calls = all.filter(({ kind }) => kind === 'cmd');
+    expect(calls).toMatchObject([
+      {
+        key: 't/c',
+        text: `curl -u ${hidden} x`,
+        data: { output: `used ${hidden}` },
+        redactions: 2,
+      },
+    ]);
+    return (await convex.query(api.threads.byId, { id: threadId }))?.redactions;
+  };
+
+  test('what the stream and the file show is one row, and the secrets are counted once', async () => {
+    const begun = streamed(0, { ...call, data: { status: 'in_progress' } });
+    await life.commit(begun);
+    await life.commit({ ...streamed(0, { ...call, data: ended }), id: 's0-end' });
+    await life.commit(filed('f', prompt, inFile));
+    await life.commit(filed('again', prompt, inFile));
+    expect(await theCall()).toBe(2);
+  });
+
+  test('so is what Convex still has of an earlier life, and what the file says', async () => {
+    await life.commit(streamed(0, { ...call, data: ended }));
+    life.stop();
+    life = startCommitter();
+    await life.ask({ type: 'recall.start' });
+    const ts = Date.now() + 1_000;
+    await life.commit(filed('f', { ...prompt, ts }, { ...inFile, ts: ts + 1 }));
+    expect(await theCall()).toBe(2);
+  });
+
+  test('neither a title nor a reason for a line set aside has it', async () => {
+    const reason = `Unexpected token in "${key.slice(0, 30)}`;
+    const cursor = cursorAt(10, {
+      quarantine: [{ offset: 0, length: 9, sha256: '', reason, parserVersion: 1 }],
+    });
+    const job = filed('f', prompt);
+    const title = { text: `use ${key}`, source: 'user' as const };
+    await life.commit({ ...job, thread: { ...job.thread, title }, cursor });
+    expect(await convex.query(api.threads.byId, { id: threadId })).toMatchObject({
+      title: `use ${hidden}`,
+    });
+    const { page } = await convex.query(api.cursors.forMachine, {
+      machineId: MACHINE,
+      paginationOpts: allPages,
+    });
+    expect(page[0]?.quarantine[0]?.reason).toBe(`Unexpected token in "${hidden}`);
+  });
 });

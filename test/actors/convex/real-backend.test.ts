@@ -14,6 +14,7 @@ import { convexWriter } from '../../../src/machines/convex-writer.ts';
 import type { WriterReply } from '../../../src/machines/protocol.ts';
 import { CODEX_ID, cursorAt, MACHINE, message } from '../../convex/backend.ts';
 import { fileJob } from '../../support/writing.ts';
+import { redaction } from '../../support/redaction.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 const functions = { folder: resolve(import.meta.dirname, '../../../convex') };
@@ -66,7 +67,7 @@ function startWriter() {
         }),
       ),
       writer: convexWriter.provide({
-        actors: { committer: committer({ connection, machineId: MACHINE }) },
+        actors: { committer: committer({ connection, machineId: MACHINE, redaction }) },
       }),
     },
   }).createMachine({

@@ -15,6 +15,7 @@ import {
 } from '../../../src/machines/protocol.ts';
 import { startSessions, type Mirror } from '../../support/sessions-harness.ts';
 import { createSession, type SessionWriter } from '../../support/session-writer.ts';
+import { redaction } from '../../support/redaction.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 const MIB = 1024 * 1024;
@@ -54,9 +55,10 @@ function asking(mirror: Mirror) {
   const messages = createMessageReader({
     lookup: {
       message: async (key) => stored(key),
-      rolloutPath: async () => session.path,
+      thread: async () => ({ rolloutPath: session.path }),
     },
     readItem: readInThread,
+    redact: (item) => redaction.item(item, undefined),
   });
   const tree = createActor(
     setup({ actors: { gateway, messages } }).createMachine({

@@ -1,0 +1,82 @@
+/** What is redacted on its way to Convex, and where it is turned off. */
+import { realpathSync } from 'node:fs';
+import { isAbsolute, relative } from 'node:path';
+import type { OwnSecret } from '../../secrets/find-secrets.ts';
+import { Redactor } from '../../secrets/redactor.ts';
+import type { ThreadItem } from '../../codex/thread-item.ts';
+import type { WriteJob } from '../../machines/protocol.ts';
+
+export interface RedactionOptions {
+  enabled: boolean;
+  /** Working directories in which, and below which, nothing is redacted. Asked each time. */
+  offIn: () => readonly string[];
+  /** The bridge's own secrets; null for one that is not made yet. Asked until all are there. */
+  own: () => readonly (OwnSecret | null)[];
+}
+
+export class Redaction {
+  readonly #options: RedactionOptions;
+  #redactor: Redactor | undefined;
+
+  constructor(options: RedactionOptions) {
+    this.#options = options;
+  }
+
+  /** Null where it is turned off. A thread without a directory is redacted. */
+  in(directory: string | undefined): Redactor | null {
+    const { enabled, offIn, own } = this.#options;
+    if (!enabled) return null;
+    if (directory !== undefined && offIn().some((off) => isWithin(off, directory))) return null;
+    if (this.#redactor !== undefined) return this.#redactor;
+    const secrets = own();
+    const known = secrets.filter((secret) => secret !== null);
+    const redactor = new Redactor(known);
+    if (known.length === secrets.length) this.#redactor = redactor;
+    return redactor;
+  }
+
+  item(item: ThreadItem, directory: string | undefined): ThreadItem {
+    return this.in(directory)?.item(item) ?? item;
+  }
+
+  text(text: string, directory?: string): string {
+    return this.in(directory)?.text(text).text ?? text;
+  }
+
+  job(job: WriteJob, directory: string | undefined): WriteJob {
+    const redactor = this.in(directory);
+    if (redactor === null) return job;
+    const { cursor } = job;
+    return {
+      ...job,
+      thread: redactor.thread(job.thread),
+      items: job.items.map((item) => redactor.item(item)),
+      ...(cursor && { cursor: withoutQuotes(cursor, redactor) }),
+    };
+  }
+}
+
+/** Why a line was set aside may quote the line, as far as there was room. */
+function withoutQuotes(cursor: NonNullable<WriteJob['cursor']>, redactor: Redactor) {
+  const quarantine = cursor.quarantine.map((line) => ({
+    ...line,
+    reason: redactor.text(line.reason, { isCut: true }).text,
+  }));
+  return { ...cursor, quarantine };
+}
+
+function isWithin(parent: string, directory: string): boolean {
+  return [parent, realPath(parent)].some((known) => {
+    const path = relative(known, directory);
+    return path === '' || !(/^\.\.(?:[\\/]|$)/.test(path) || isAbsolute(path));
+  });
+}
+
+/** Codex names a directory as it was told, or as it is. */
+function realPath(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path;
+  }
+}

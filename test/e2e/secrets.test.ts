@@ -1,0 +1,145 @@
+/** Canaries through the real daemon and the real Codex: what lies on disk for Convex holds none of them. */
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { BridgeConnection, Frame } from '../../src/control/connect-bridge.ts';
+import { startDaemonProcess, type DaemonProcess } from '../support/daemon-process.ts';
+import { codexBin, makeCodexHome } from '../support/scripted-model/codex-home.ts';
+import { hold, say, shell } from '../support/scripted-model/script.ts';
+import {
+  startScriptedModel,
+  type ScriptedModel,
+} from '../support/scripted-model/start-scripted-model.ts';
+import { createSession } from '../support/session-writer.ts';
+import { subscribe, threadsCreate, type Subscriber } from '../support/subscriber.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+
+const canary = (name: string) => `ghp_${`${name}X1y2Z3`.padEnd(36, 'q7W8')}`;
+const HIDDEN = '[redacted: github-token]';
+
+let folder: ReturnType<typeof temporaryFolder>;
+let model: ScriptedModel | undefined;
+let daemon: DaemonProcess;
+let bridge: BridgeConnection;
+let app: Subscriber;
+let frames: Frame[];
+
+beforeEach(() => {
+  folder = temporaryFolder();
+  frames = [];
+});
+
+afterEach(async () => {
+  bridge.close();
+  await app[Symbol.asyncDispose]();
+  await daemon[Symbol.asyncDispose]();
+  await model?.close();
+  folder[Symbol.dispose]();
+});
+
+async function start(env: Record<string, string> = {}): Promise<void> {
+  daemon = await startDaemonProcess({ folder: folder.path, env: { CODEX_BIN: codexBin, ...env } });
+  bridge = await daemon.connect();
+  bridge.onFrame((frame) => void frames.push(frame));
+  app = subscribe(daemon);
+}
+
+/** Whether the text, or its words as a search index has them, lies in the database, its log or beside it. */
+function isOnDisk(text: string): boolean {
+  const convex = join(folder.path, 'openagents', 'convex');
+  return readdirSync(convex, { withFileTypes: true, recursive: true })
+    .filter((entry) => entry.isFile() && entry.name !== 'admin-key')
+    .map((entry) => readFileSync(join(entry.parentPath, entry.name), 'latin1'))
+    .some((content) => content.includes(text) || content.includes(text.toLowerCase()));
+}
+
+test('of session files, old and growing, and of what was cut, no secret reaches the disk', async () => {
+  const secrets = ['Prompt', 'Output', 'Answer', 'Later', 'Long'].map(canary);
+  const [inPrompt = '', inOutput = '', inAnswer = '', later = '', long = ''] = secrets;
+  const codexHome = join(folder.path, 'codex');
+  const session = createSession(codexHome, { cwd: '/srv/closed' });
+  session.user(`${inPrompt} is my token`);
+  session.command('env', `HOME=/root\nGH=${inOutput}\n`);
+  session.assistant(JSON.stringify({ token: `\n${inAnswer}` }));
+  // A row has 256 KiB of it, and ends in the middle of the secret.
+  session.assistant(`${'x'.repeat(256 * 1024 - 30)} ${long} ${'y'.repeat(300_000)}`);
+  const open = createSession(codexHome, { cwd: '/srv/open/below' });
+  const free = canary('Free');
+  open.user(`${free} may be seen`);
+  await start({ OPENAGENTS_REDACT_OFF_IN: '/srv/open' });
+  session.user(`and ${later}`);
+  const adminKey = readFileSync(join(folder.path, 'openagents/convex/admin-key'), 'utf8').trim();
+  const { d } = JSON.parse(readFileSync(join(folder.path, 'openagents/convex-key.json'), 'utf8'));
+  session.command('cat all', `${daemon.token} ${adminKey} ${d} ${await daemon.convexToken()}`);
+  session.assistant('the end');
+
+  const rows = await app.messages(session.threadId, (all) =>
+    all.some(({ text }) => text === 'the end'),
+  );
+  const said = rows.map(({ text }) => text);
+  expect(said).toContain(`${HIDDEN} is my token`);
+  expect(said).toContain(`and ${HIDDEN}`);
+  const { output } = rows.find(({ text }) => text === 'cat all')?.data ?? {};
+  expect(output).toBe(
+    '[redacted: bridge-token] [redacted: convex-admin-key] [redacted: signing-key] [redacted: jwt]',
+  );
+  await app.messages(open.threadId, (all) =>
+    all.some(({ text }) => text === `${free} may be seen`),
+  );
+  const threads = await app.threads((all) => all.length === 2);
+  const byId = new Map(threads.map((thread) => [thread.threadId, thread]));
+  // One in each of five rows, four in the last command.
+  expect(byId.get(session.threadId)).toMatchObject({
+    redactions: 9,
+    title: `${HIDDEN} is my token`,
+  });
+  expect(byId.get(open.threadId)).not.toHaveProperty('redactions');
+
+  // The search can find something, and finds none of the others, not even half of one.
+  expect(isOnDisk(free)).toBe(true);
+  const halves = [...secrets, daemon.token, adminKey, String(d)].map((text) => text.slice(0, 20));
+  expect(halves.filter(isOnDisk)).toEqual([]);
+  expect(JSON.stringify(daemon.log)).not.toContain(inPrompt);
+  const cut = rows.find(({ text }) => text?.startsWith('xxx'));
+  expect(cut?.text?.slice(-30)).toBe(`xxxxx ${HIDDEN}`);
+  const whole = await bridge.request('message.full', { messageId: String(cut?._id), part: 1 });
+  expect(String(whole['json'])).toContain(`${HIDDEN} yyy`);
+});
+
+test('Codex gets a prompt as it was typed, also after a restart; rows and search do not', async () => {
+  const secrets = ['First', 'Second', 'Shell'].map(canary);
+  const [first = '', second = '', printed = ''] = secrets;
+  model = await startScriptedModel({
+    [`use ${first}`]: [[say('Begun.'), hold('gate'), say('Ended.')]],
+    [`use ${second}`]: [[shell(`echo ${printed}`)], [say(`It was ${printed}.`)]],
+  });
+  makeCodexHome({ modelUrl: model.url, path: join(folder.path, 'codex') });
+  mkdirSync(join(folder.path, 'project'));
+  await start();
+  const cwd = join(folder.path, 'project');
+  const thread = await app.client.mutation(threadsCreate, { cwd });
+  await bridge.request('run.submit', { threadDocId: thread, text: `use ${first}` });
+  const { runId } = await bridge.request('run.submit', {
+    threadDocId: thread,
+    text: `use ${second}`,
+  });
+  await model.reached('gate');
+  daemon.kill('SIGKILL');
+  await daemon.exited;
+  bridge.close();
+  await app[Symbol.asyncDispose]();
+  await start();
+  const ended = () => bridge.request('run.status', { runId: String(runId) });
+  await expect.poll(async () => (await ended())['state'], { timeout: 20_000 }).toBe('completed');
+  expect(model.requests.map(({ prompt }) => prompt)).toContain(`use ${second}`);
+  // Clients of the bridge see Codex's own lines, verbatim.
+  await expect.poll(() => frames.some(({ line }) => String(line).includes(printed))).toBe(true);
+  const rows = await app.messages(thread, (all) =>
+    all.some(({ text, provisional }) => text === `It was ${HIDDEN}.` && provisional === undefined),
+  );
+  const prompts = rows.filter(({ kind, role }) => kind === 'message' && role === 'user');
+  expect(prompts.map(({ text }) => text)).toEqual([`use ${HIDDEN}`, `use ${HIDDEN}`]);
+  const calls = rows.filter(({ kind }) => kind === 'cmd');
+  expect(calls).toMatchObject([{ text: `echo ${HIDDEN}`, data: { output: `${HIDDEN}\n` } }]);
+  expect(secrets.map((text) => text.slice(0, 20)).filter(isOnDisk)).toEqual([]);
+}, 60_000);
