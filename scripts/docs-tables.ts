@@ -5,6 +5,7 @@ import type { AnyStateMachine, AnyStateNode } from 'xstate';
 import { leftOutBecause, type LineRule, lineKinds } from '../src/codex/rollout/line-kinds.ts';
 import { settings, type Setting } from '../src/config.ts';
 import { catalogue } from '../src/errors.ts';
+import { backfill } from '../src/machines/backfill.ts';
 import { clientConnection } from '../src/machines/client-connection.ts';
 import { codexRun } from '../src/machines/codex-run.ts';
 import { convexLink } from '../src/machines/convex-link.ts';
@@ -24,6 +25,7 @@ const MACHINES: { file: string; machine: AnyStateMachine }[] = [
   { file: 'convex-writer.ts', machine: convexWriter },
   { file: 'sessions-watch.ts', machine: sessionsWatch },
   { file: 'tail.ts', machine: tail },
+  { file: 'backfill.ts', machine: backfill },
   { file: 'runs.ts', machine: runs },
   { file: 'codex-run.ts', machine: codexRun },
   { file: 'gateway.ts', machine: gateway },

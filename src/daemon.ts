@@ -2,10 +2,13 @@
  * The composition root: gives the machines their actors, and the root supervisor its
  * children. The only file that knows all parts.
  */
+import { randomUUID } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { homedir, hostname, networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { createActor, type ActorRefFrom, type AnyActorRef } from 'xstate';
+import { backfillActors } from './actors/backfill/backfill-actors.ts';
+import { JobFile } from './actors/backfill/job-file.ts';
 import { codexProbe, type CodexProbe } from './actors/codex-process/codex-probe.ts';
 import { deployment } from './actors/convex-backend/deploy.ts';
 import { embeddedBackend } from './actors/convex-backend/embedded.ts';
@@ -34,6 +37,7 @@ import { embeddedConvexEntry, environmentArguments, functionsSource } from './en
 import { BridgeError, toBridgeError } from './errors.ts';
 import { lockHome, openHome, type BridgeIdentity } from './home.ts';
 import { createLog, type Log } from './log.ts';
+import { backfill } from './machines/backfill.ts';
 import { childSpec, type ChildSpec } from './machines/child-spec.ts';
 import { convexLink } from './machines/convex-link.ts';
 import { convexWriter } from './machines/convex-writer.ts';
@@ -115,6 +119,7 @@ export function startDaemon(config: Config): Daemon {
         convexChild(parts),
         writerChild(parts),
         sessionsChild(parts),
+        backfillChild(parts),
         messagesChild(parts),
         runsChild(parts),
       ],
@@ -273,6 +278,23 @@ function sessionsChild({ config, connection, identity }: Parts): ChildSpec {
     }),
     restart: 'permanent',
     shutdown: 500,
+  });
+}
+
+function backfillChild({ config, log }: Parts): ChildSpec {
+  const file = new JobFile(config.home);
+  return childSpec({
+    id: SYSTEM.backfill,
+    systemId: SYSTEM.backfill,
+    logic: backfill.provide({ actors: backfillActors({ file, root: config.sessionsRoot }) }),
+    input: () => ({
+      job: file.read((message) => log.warn({ actor: SYSTEM.backfill }, message)),
+      createId: randomUUID,
+      now: Date.now,
+    }),
+    restart: 'permanent',
+    // It has nothing in hand: its job is written down, and the files are the watcher's.
+    shutdown: 'brutal_kill',
   });
 }
 

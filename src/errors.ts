@@ -65,6 +65,8 @@ export const catalogue = {
   working_directory_missing: { retryable: false, message: 'The working directory does not exist' },
   thread_unknown: { retryable: false, message: 'No thread has this id' },
   session_unreadable: { retryable: true, message: 'The session file cannot be read' },
+  path_missing: { retryable: false, message: 'There is nothing at this path' },
+  path_refused: { retryable: false, message: 'No session files may be read from this path' },
   line_unparsable: {
     retryable: false,
     message: 'The line cannot be understood and was kept aside',

@@ -82,6 +82,26 @@ const NOTABLE: Record<string, Notable> = {
     message: 'the sessions cannot be watched; it is tried again',
     fields: ['lastError'],
   },
+  'backfill:importing': {
+    level: 'info',
+    message: 'old sessions are being imported',
+    fields: ['job'],
+  },
+  'backfill:done': {
+    level: 'info',
+    message: 'old sessions are imported',
+    fields: ['job', 'progress'],
+  },
+  'backfill:cancelled': {
+    level: 'info',
+    message: 'the import of old sessions was cancelled',
+    fields: ['job', 'progress'],
+  },
+  'backfill:failed': {
+    level: 'warn',
+    message: 'old sessions cannot be imported',
+    fields: ['job', 'lastError'],
+  },
   'sessionsWatch:scanning': {
     level: 'info',
     message: 'looking at all session files',

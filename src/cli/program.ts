@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { loadConfig, settings, type Config, type Setting, type SettingName } from '../config.ts';
 import { packageVersion } from '../version.ts';
+import type { BackfillFlags } from './backfill.ts';
 import type { ConvexFlags } from './convex.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import type { TokenFlags } from './token.ts';
@@ -48,6 +49,20 @@ export async function program(args: string[]): Promise<ExitCode> {
       run(async (config) => (await import('./submit.ts')).submit(config, text.join(' '), flags))(
         flags,
       ),
+    );
+
+  withSettings(root.command('backfill'), LOCAL)
+    .description('import old session files now, all of them or some, and watch how far it is')
+    .option('--since <date>', 'only what changed then or later: 2026-01-31, or with a time')
+    .option('--limit <number>', 'only so many sessions, the newest')
+    .option('--path <path>', 'only this session file, or those below this directory, wherever')
+    .option('--attach', 'watch the backfill that goes on, also the one of the start')
+    .option('--detach', 'do not wait for its end')
+    .option('--cancel', 'end the backfill that goes on; what is imported stays')
+    .option('--json', 'for machines: each bridge.convex_backfill frame on a line of its own')
+    .addHelpText('after', BACKFILL_HELP)
+    .action((flags: Flags & BackfillFlags) =>
+      run(async (config) => (await import('./backfill.ts')).backfill(config, flags))(flags),
     );
 
   withSettings(root.command('token'), ['home', 'token'])
@@ -117,6 +132,10 @@ type Flags = Partial<Record<SettingName, string>>;
 /** What a command needs in order to find the daemon of this machine. */
 const LOCAL: SettingName[] = ['home', 'bind', 'token'];
 const CONVEX: SettingName[] = ['home', 'convexPort', 'convexInterface', 'convexDb'];
+
+const BACKFILL_HELP = `
+Ctrl-C ends only the watching: the backfill goes on in the bridge, over its restarts too.
+Exit codes: 0 all files are imported (or --detach), 1 some failed, or it was cancelled, 130 after Ctrl-C.`;
 
 const ADMIN_HELP = `
 "npx convex run", "data" and "env list" work against it with

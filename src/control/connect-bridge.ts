@@ -26,11 +26,14 @@ export type Frame = z.infer<typeof incoming>;
 /** A request that the bridge refused, with the code and message of its `bridge.error`. */
 export class ControlFailure extends Error {
   readonly code: string;
+  /** With `conflict` of a backfill: the one that goes on. */
+  readonly jobId: string | undefined;
 
-  constructor(code: string, message: string) {
+  constructor(code: string, message: string, jobId?: string) {
     super(message);
     this.name = 'ControlFailure';
     this.code = code;
+    this.jobId = jobId;
   }
 }
 
@@ -42,7 +45,11 @@ const incoming = z.looseObject({
   replyTo: z.union([z.string(), z.number()]).optional(),
 });
 
-const refusal = z.looseObject({ code: z.string(), message: z.string() });
+const refusal = z.looseObject({
+  code: z.string(),
+  message: z.string(),
+  jobId: z.string().optional(),
+});
 
 /**
  * Connects and waits for the greeting. Lines come wrapped (`codex.line`).
@@ -83,8 +90,8 @@ export async function connectBridge({
     }
     waiting.delete(frame.replyTo);
     if (frame.type === 'bridge.error') {
-      const { code, message } = refusal.parse(frame);
-      reply.reject(new ControlFailure(code, message));
+      const { code, message, jobId } = refusal.parse(frame);
+      reply.reject(new ControlFailure(code, message, jobId));
     } else reply.resolve(frame);
   });
   socket.addEventListener('close', ({ code, reason }) => {

@@ -33,6 +33,8 @@ export interface ControlError {
   code: ControlErrorCode;
   message: string;
   issues?: unknown[];
+  /** With `conflict` of a backfill: the one that goes on. */
+  jobId?: string;
 }
 
 /** One run, as `bridge.run` shows it in replies and in broadcasts. */
@@ -144,6 +146,48 @@ export const watchStatusFrame = z.object({
 });
 export type WatchStatusFrame = z.infer<typeof watchStatusFrame>;
 
+export const backfillState = z.enum([
+  'idle',
+  'scanning',
+  'importing',
+  'paused',
+  'done',
+  'cancelled',
+  'failed',
+]);
+export type BackfillState = z.infer<typeof backfillState>;
+
+/** One import of old session files, in replies and in broadcasts. */
+export const backfillFrame = z.object({
+  type: z.literal('bridge.convex_backfill'),
+  /** Null while there was none since the bridge was started. */
+  jobId: z.string().nullable(),
+  /** `startup`: what the bridge found by itself. `request`: somebody asked for it. */
+  kind: z.enum(['startup', 'request']).nullable(),
+  state: backfillState,
+  /** As it was asked for; `since` in milliseconds since the epoch. */
+  selection: z.object({
+    limit: z.int().optional(),
+    since: z.number().optional(),
+    path: z.string().optional(),
+  }),
+  files: z.object({ total: z.int(), done: z.int(), failed: z.int() }),
+  bytes: z.object({ total: z.number(), done: z.number() }),
+  /** Since this bridge process took up the job. */
+  messages: z.object({ inserted: z.int(), known: z.int() }),
+  /** Of the last seconds; null when nothing is imported, or too little yet. */
+  bytesPerSecond: z.number().nullable(),
+  etaMs: z.number().nullable(),
+  /** The latest files that failed, at most 20. */
+  failures: z.array(z.object({ path: z.string(), reason: z.string() })),
+  /** Why it is paused, or has failed. */
+  lastError: z.string().nullable(),
+  /** Milliseconds since the epoch. */
+  startedAt: z.number().nullable(),
+  since: z.number(),
+});
+export type BackfillFrame = z.infer<typeof backfillFrame>;
+
 export const bridgeStatusFrame = z.object({
   type: z.literal('bridge.status'),
   bind: z.string(),
@@ -210,6 +254,7 @@ export const replyFrame = z.discriminatedUnion('type', [
   convexStatusFrame,
   convexTokenFrame,
   watchStatusFrame,
+  backfillFrame,
   runFrame,
   runsFrame,
   machinesFrame,
@@ -221,6 +266,7 @@ export type ReplyFrame = z.infer<typeof replyFrame>;
 export const broadcast = z.discriminatedUnion('type', [
   runFrame,
   watchStatusFrame,
+  backfillFrame,
   convexStatusFrame,
   supervisorFrame,
   clientFrame,
@@ -245,4 +291,6 @@ export const errorFrame = z.object({
   code: controlErrorCode,
   message: z.string(),
   issues: z.array(z.unknown()).optional(),
+  /** With `conflict` of a backfill: the one that goes on. */
+  jobId: z.string().optional(),
 });

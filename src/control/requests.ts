@@ -15,6 +15,21 @@ export type SandboxMode = z.infer<typeof sandboxMode>;
 export const approvalMode = z.enum(['never', 'on-request', 'on-failure', 'untrusted']);
 export type ApprovalMode = z.infer<typeof approvalMode>;
 
+/** Which session files; without any of these, all of them. */
+export const backfillSelection = z.object({
+  /** Only so many, the newest. */
+  limit: z.int().min(1).optional(),
+  /** Only what changed then or later: milliseconds since the epoch, or ISO 8601 (a date alone is UTC). */
+  since: z
+    .union([
+      z.number().min(0).max(8.64e15),
+      z.union([z.iso.date(), z.iso.datetime({ offset: true })]).transform(Date.parse),
+    ])
+    .optional(),
+  /** A session file or a directory on the machine of the bridge; absolute, no link. */
+  path: z.string().min(1).max(4_096).optional(),
+});
+
 const echoFields = { id, payload: z.json().optional(), tag: z.string().max(256).optional() };
 
 export const controlRequest = z.discriminatedUnion('control', [
@@ -24,6 +39,13 @@ export const controlRequest = z.discriminatedUnion('control', [
   z.object({ control: z.literal('bridge.status'), id }),
   z.object({ control: z.literal('convex.status'), id }),
   z.object({ control: z.literal('convex.token'), id }),
+  z.object({
+    control: z.literal('convex.backfill'),
+    id,
+    ...backfillSelection.shape,
+  }),
+  z.object({ control: z.literal('convex.backfill_cancel'), id, jobId: opaqueId }),
+  z.object({ control: z.literal('convex.backfill_status'), id }),
   z.object({ control: z.literal('sessions.watch_status'), id }),
   z.object({ control: z.literal('sessions.watch'), id, enabled: z.boolean() }),
   z.object({

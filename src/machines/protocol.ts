@@ -13,6 +13,7 @@ export const SYSTEM = {
   convex: 'convex',
   writer: 'writer',
   sessions: 'sessions',
+  backfill: 'backfill',
   runs: 'runs',
   gateway: 'gateway',
   messages: 'messages',

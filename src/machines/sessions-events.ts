@@ -1,5 +1,6 @@
 /** The events between the sessions watcher, its tails, and the actors that touch files for them. */
-import type { BridgeError } from '../errors.ts';
+import type { BridgeError, ErrorCode } from '../errors.ts';
+import type { ImportCommand, ImportEvent, ImportJob } from './backfill-events.ts';
 import type { QuarantinedLine, WriteJob, WriterReply, WriteResult } from './protocol.ts';
 
 /** What is known of all files together; every number is of this very moment. */
@@ -29,6 +30,15 @@ export interface FileCounts {
 /** A line that was set aside, and in which file. */
 export type SetAsideLine = QuarantinedLine & { path: string };
 
+export interface DiscoveryInput {
+  root: string;
+  /** Whether to watch; otherwise only the files of a job are read, once. */
+  follows: boolean;
+  job: ImportJob | null;
+  /** Old files that nobody asks for are not read. */
+  leavesFound: boolean;
+}
+
 /** From the discovery actor. */
 export type DiscoveryEvent =
   | { type: 'scan.done' }
@@ -37,18 +47,24 @@ export type DiscoveryEvent =
   /** This file is to be read now, and there is a place for it. */
   | { type: 'file.due'; path: string; live: boolean }
   /** Its tail is kept no longer; the file goes on to be watched. */
-  | { type: 'file.retired'; path: string };
+  | { type: 'file.retired'; path: string }
+  /** Its tail is to end at once: nobody wants the file read any more. */
+  | { type: 'file.dropped'; path: string }
+  | Extract<ImportEvent, { type: 'import.counted' | 'import.refused' }>;
 
 /** From a tail to the watcher, which hands it on to the discovery actor. */
 export type TailEvent =
   | { type: 'tail.caughtUp'; path: string }
-  | { type: 'tail.failed'; path: string; message: string }
+  | { type: 'tail.failed'; path: string; code: ErrorCode; message: string }
   /** Its pause is over: it wants to read again. */
   | { type: 'tail.recovered'; path: string };
 
 /** To the discovery actor. */
 export type DiscoveryCommand =
   | TailEvent
+  | ImportCommand
+  /** Convex has taken a batch of the file. */
+  | { type: 'tail.wrote'; path: string; inserted: number; known: number }
   /** `crashed` is the failure of the tail itself, not of its file. */
   | { type: 'tail.ended'; path: string; reason: TailEnd | 'crashed' };
 

@@ -7,6 +7,7 @@ import type {
   ShutdownEvent,
   WriterReply,
 } from './protocol.ts';
+import type { ImportCommand, ImportJob } from './backfill-events.ts';
 import type { DiscoveryEvent, FileCounts, SetAsideLine, TailEvent } from './sessions-events.ts';
 
 export interface SessionsInput {
@@ -26,6 +27,7 @@ export type SessionsEvent =
   | WriterReply
   | DiscoveryEvent
   | TailEvent
+  | ImportCommand
   | ShutdownEvent
   /** From itself: the next status may be broadcast. */
   | { type: 'announcement.cooled' }
@@ -33,6 +35,10 @@ export type SessionsEvent =
   | ErrorActorEvent;
 
 export interface SessionsContext extends SessionsInput {
+  /** Of the backfill, whose files go before other history. */
+  job: ImportJob | null;
+  /** Somebody has cancelled the import of what was found at the start. */
+  leavesFound: boolean;
   /** Dotted, as in the protocol. */
   state: string;
   /** When that state was entered; milliseconds since the epoch. */
@@ -63,6 +69,8 @@ const NO_FILES: FileCounts = {
 export function initialContext(input: SessionsInput): SessionsContext {
   return {
     ...input,
+    job: null,
+    leavesFound: false,
     state: 'disabled',
     since: input.now(),
     counts: NO_FILES,

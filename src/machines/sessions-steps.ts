@@ -7,7 +7,8 @@ import type { ControlError } from '../control/frames.ts';
 import { toBridgeError } from '../errors.ts';
 import { callbackPort, promisePort } from './port.ts';
 import { SYSTEM, type GatewayCommand } from './protocol.ts';
-import type { DiscoveryCommand } from './sessions-events.ts';
+import type { ImportEvent } from './backfill-events.ts';
+import type { DiscoveryCommand, DiscoveryInput } from './sessions-events.ts';
 import {
   detailedStatus,
   type SessionsContext,
@@ -32,7 +33,7 @@ export const sessionsSetup = setup({
   },
   actors: {
     /** Knows all files, and says which is due. */
-    discovery: callbackPort<DiscoveryCommand, { root: string }>('discovery'),
+    discovery: callbackPort<DiscoveryCommand, DiscoveryInput>('discovery'),
     tail,
     /** Keeps the choice over restarts. */
     saveChoice: promisePort<void, { enabled: boolean }>('saveChoice'),
@@ -67,6 +68,16 @@ export function retireTail(turn: Turn): void {
     toChild(turn, tailId(context, event.path), { type: 'tail.retire' });
 }
 
+/** Ends a tail whatever it is at; what the writer has in hand it writes all the same. */
+export function dropFile(turn: Turn): void {
+  const { context, event, enqueue } = turn;
+  if (event.type !== 'file.dropped') return;
+  const id = tailId(context, event.path);
+  if (childOf(turn, id) === undefined) return;
+  enqueue(stopChild(id));
+  toDiscovery(turn, { type: 'tail.ended', path: event.path, reason: 'quiet' });
+}
+
 /** Takes a tail that has ended out of the list, and tells discovery that its place is free. */
 export function dropTail(turn: Turn): void {
   const { context, event, enqueue } = turn;
@@ -85,7 +96,12 @@ export function routeReply(turn: Turn): void {
   if (event.type === 'writer.started') {
     for (const id of Object.keys(childrenOf(turn))) if (isTail(id)) toChild(turn, id, event);
   } else if (event.type === 'write.done' || event.type === 'write.failed') {
-    toChild(turn, event.jobId.slice(0, event.jobId.lastIndexOf('#')), event);
+    const id = event.jobId.slice(0, event.jobId.lastIndexOf('#'));
+    toChild(turn, id, event);
+    if (event.type === 'write.failed') return;
+    const { inserted, claimed, known } = event.result;
+    const path = tailPath(turn.context, id);
+    toDiscovery(turn, { type: 'tail.wrote', path, inserted: inserted + claimed, known });
   }
 }
 
@@ -135,6 +151,12 @@ export function answerStatus(turn: Turn): void {
 
 export function toDiscovery(turn: Turn, command: DiscoveryCommand): void {
   toChild(turn, DISCOVERY, command);
+}
+
+/** As `tell`: dropped while the backfill restarts; it says again what it wants. */
+export function toBackfill({ system, enqueue }: Turn, event: ImportEvent): void {
+  const backfill: AnyActorRef | undefined = system.get(SYSTEM.backfill);
+  if (backfill !== undefined) enqueue.sendTo(backfill, event);
 }
 
 /** As `tell`: dropped while the gateway restarts; whoever asked asks again. */

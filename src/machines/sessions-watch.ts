@@ -10,6 +10,7 @@
  * watching.settled  every file is read to its end
  * watching.dirty    files have changed, and none is being read yet, or again: their tails back off
  * watching.syncing  files are being read
+ * backfilling       turned off; only the files of a backfill are read
  * failed            the sessions or the cursors cannot be read; again after RETRY_DELAY
  * stopped           final
  *
@@ -28,6 +29,7 @@ import {
   answerSaved,
   answerStatus,
   DISCOVERY,
+  dropFile,
   dropTail,
   isSaving,
   isTail,
@@ -38,6 +40,7 @@ import {
   saveChoice,
   sessionsSetup,
   stopReading,
+  toBackfill,
   toDiscovery,
   toGateway,
 } from './sessions-steps.ts';
@@ -53,12 +56,18 @@ const machine = sessionsSetup.extend({
     })),
     startDiscovery: spawnChild('discovery', {
       id: DISCOVERY,
-      input: ({ context }) => ({ root: context.root }),
+      input: ({ context: { root, enabled, job, leavesFound } }) => ({
+        root,
+        follows: enabled,
+        job,
+        leavesFound,
+      }),
     }),
     stopReading: enqueueActions(stopReading),
     readFile: enqueueActions(readFile),
     retireTail: enqueueActions(retireTail),
     dropTail: enqueueActions(dropTail),
+    dropFile: enqueueActions(dropFile),
     routeReply: enqueueActions(routeReply),
     saveChoice: enqueueActions(saveChoice),
     answerSaved: enqueueActions(answerSaved),
@@ -68,10 +77,36 @@ const machine = sessionsSetup.extend({
       if (
         event.type === 'tail.caughtUp' ||
         event.type === 'tail.failed' ||
-        event.type === 'tail.recovered'
+        event.type === 'tail.recovered' ||
+        event.type === 'import.begin' ||
+        event.type === 'import.end' ||
+        event.type === 'import.leave'
       ) {
         toDiscovery(turn, event);
       }
+    }),
+    takeJob: sessionsSetup.assign(({ event }) =>
+      event.type === 'import.begin' ? { job: event.job } : {},
+    ),
+    leaveFound: sessionsSetup.assign({ leavesFound: true }),
+    dropJob: sessionsSetup.assign({ job: null }),
+    handOnToBackfill: enqueueActions((turn) => {
+      const { event } = turn;
+      if (event.type === 'import.counted' || event.type === 'import.refused') {
+        toBackfill(turn, event);
+      }
+    }),
+    sayStarted: enqueueActions((turn) => toBackfill(turn, { type: 'sessions.started' })),
+    sayScanning: enqueueActions((turn) => toBackfill(turn, { type: 'import.scanning' })),
+    sayWaiting: enqueueActions((turn) => {
+      const { state, lastError } = turn.context;
+      const reason =
+        state === 'disabled'
+          ? 'watching is turned off'
+          : state === 'failed'
+            ? (lastError ?? 'the sessions cannot be read')
+            : 'Convex is away';
+      toBackfill(turn, { type: 'import.waits', reason });
     }),
     enter: assign<SessionsContext, SessionsEvent, { state: string }, SessionsEvent, never>({
       state: (_, { state }) => state,
@@ -102,14 +137,21 @@ const machine = sessionsSetup.extend({
   },
   guards: {
     isEnabled: ({ context }) => context.enabled,
+    isNeeded: ({ context }) => context.enabled || context.job !== null,
+    isLastNeed: ({ context, event }) =>
+      !context.enabled && event.type === 'import.end' && event.jobId === context.job?.id,
+    isOurJob: ({ context, event }) =>
+      event.type === 'import.end' && event.jobId === context.job?.id,
     isSyncing: ({ context: { counts } }) => counts.reading > 0,
     isDirty: ({ context: { counts } }) => counts.reading === 0 && counts.behind > 0,
     isSettled: ({ context: { counts } }) => counts.reading === 0 && counts.behind === 0,
     isAnnouncementDue: ({ context }) => context.announcement === 'due',
-    asks: ({ event }, params: { enabled: boolean }) =>
+    isSwitch: ({ event }) =>
+      event.type === 'control.request' && event.request.control === 'sessions.watch',
+    isChange: ({ context, event }) =>
       event.type === 'control.request' &&
       event.request.control === 'sessions.watch' &&
-      event.request.enabled === params.enabled,
+      event.request.enabled !== context.enabled,
     isOfTail: ({ event }) => 'actorId' in event && isTail(event.actorId),
     isOfSaving: ({ event }) => 'actorId' in event && isSaving(event.actorId),
   },
@@ -122,21 +164,47 @@ const machine = sessionsSetup.extend({
 /** Milliseconds. While lines come in the state changes many times a second; nobody reads that fast. */
 const STATUS_INTERVAL = 1_000;
 
+/** While files are read, whoever wants them. */
+const READING = {
+  'file.due': { actions: 'readFile' },
+  'file.retired': { actions: 'retireTail' },
+  'file.dropped': { actions: 'dropFile' },
+  'tail.caughtUp': { actions: 'handOnToDiscovery' },
+  'tail.recovered': { actions: 'handOnToDiscovery' },
+  'tail.failed': { actions: ['rememberError', 'handOnToDiscovery'] },
+  'scan.failed': {
+    target: '#sessionsWatch.failed',
+    actions: ['countRestart', 'rememberError', 'stopReading'],
+  },
+  'convex.offline': { target: '#sessionsWatch.paused', actions: 'stopReading' },
+} as const;
+
+/** A job ends while nothing is read: the next one, or what waits behind it, has to wait as well. */
+const STILL_WAITING = [
+  { guard: 'isLastNeed', target: '#sessionsWatch.disabled', actions: 'dropJob' },
+  { guard: 'isOurJob', actions: ['dropJob', 'sayWaiting'] },
+] as const;
+
 export const sessionsWatch = machine.createMachine({
   id: 'sessionsWatch',
   context: ({ input }) => initialContext(input),
   initial: 'deciding',
+  entry: 'sayStarted',
   on: {
     shutdown: { target: '.stopped', actions: 'stopReading' },
     'control.request': [
-      {
-        guard: { type: 'asks', params: { enabled: false } },
-        target: '.disabled',
-        actions: ['stopReading', 'saveChoice'],
-      },
-      { guard: { type: 'asks', params: { enabled: true } }, actions: 'saveChoice' },
+      { guard: 'isChange', target: '.deciding', actions: ['stopReading', 'saveChoice'] },
+      { guard: 'isSwitch', actions: 'saveChoice' },
       { actions: 'answerStatus' },
     ],
+    'import.begin': { actions: ['takeJob', 'handOnToDiscovery'] },
+    'import.end': [
+      { guard: 'isLastNeed', target: '.disabled', actions: ['dropJob', 'stopReading'] },
+      { guard: 'isOurJob', actions: ['dropJob', 'handOnToDiscovery'] },
+    ],
+    'import.leave': { actions: ['leaveFound', 'handOnToDiscovery'] },
+    'import.counted': { actions: 'handOnToBackfill' },
+    'import.refused': { actions: 'handOnToBackfill' },
     'announcement.cooled': [
       { guard: 'isAnnouncementDue', actions: ['cool', 'announce'] },
       { actions: 'cool' },
@@ -162,29 +230,36 @@ export const sessionsWatch = machine.createMachine({
     ],
   },
   states: {
-    deciding: { always: [{ guard: 'isEnabled', target: 'paused' }, { target: 'disabled' }] },
+    deciding: { always: [{ guard: 'isNeeded', target: 'paused' }, { target: 'disabled' }] },
     disabled: {
-      entry: [{ type: 'enter', params: { state: 'disabled' } }, 'announce'],
-      on: {
-        'control.request': [
-          {
-            guard: { type: 'asks', params: { enabled: true } },
-            target: 'paused',
-            actions: 'saveChoice',
-          },
-          { guard: { type: 'asks', params: { enabled: false } }, actions: 'saveChoice' },
-          { actions: 'answerStatus' },
-        ],
-      },
+      entry: [{ type: 'enter', params: { state: 'disabled' } }, 'announce', 'sayWaiting'],
+      on: { 'import.begin': { target: 'paused', actions: 'takeJob' } },
     },
     paused: {
-      entry: [{ type: 'enter', params: { state: 'paused' } }, 'announce', 'askConvex'],
-      on: { 'convex.online': 'scanning' },
+      entry: [
+        { type: 'enter', params: { state: 'paused' } },
+        'announce',
+        'sayWaiting',
+        'askConvex',
+      ],
+      on: {
+        'import.begin': { actions: ['takeJob', 'sayWaiting'] },
+        'import.end': STILL_WAITING,
+        'convex.online': 'scanning',
+      },
     },
     scanning: {
-      entry: [{ type: 'enter', params: { state: 'scanning' } }, 'announce', 'startDiscovery'],
+      entry: [
+        { type: 'enter', params: { state: 'scanning' } },
+        'announce',
+        'sayScanning',
+        'startDiscovery',
+      ],
       on: {
-        'scan.done': { target: 'watching', actions: 'forgetError' },
+        'scan.done': [
+          { guard: 'isEnabled', target: 'watching', actions: 'forgetError' },
+          { target: 'backfilling', actions: 'forgetError' },
+        ],
         'scan.failed': {
           target: 'failed',
           actions: ['countRestart', 'rememberError', 'stopReading'],
@@ -194,20 +269,7 @@ export const sessionsWatch = machine.createMachine({
     },
     watching: {
       initial: 'deciding',
-      on: {
-        'file.due': { actions: 'readFile' },
-        'file.retired': { actions: 'retireTail' },
-        'tail.caughtUp': { actions: 'handOnToDiscovery' },
-        'tail.recovered': { actions: 'handOnToDiscovery' },
-        'tail.failed': {
-          actions: ['rememberError', 'handOnToDiscovery'],
-        },
-        'scan.failed': {
-          target: 'failed',
-          actions: ['countRestart', 'rememberError', 'stopReading'],
-        },
-        'convex.offline': { target: 'paused', actions: 'stopReading' },
-      },
+      on: READING,
       states: {
         deciding: {
           always: [
@@ -239,8 +301,16 @@ export const sessionsWatch = machine.createMachine({
         },
       },
     },
+    backfilling: {
+      entry: [{ type: 'enter', params: { state: 'backfilling' } }, 'announce'],
+      on: READING,
+    },
     failed: {
-      entry: [{ type: 'enter', params: { state: 'failed' } }, 'announce'],
+      entry: [{ type: 'enter', params: { state: 'failed' } }, 'announce', 'sayWaiting'],
+      on: {
+        'import.begin': { actions: ['takeJob', 'sayWaiting'] },
+        'import.end': STILL_WAITING,
+      },
       after: { RETRY_DELAY: 'paused' },
     },
     stopped: { type: 'final' },

@@ -9,7 +9,7 @@
  * gone                final: deleted, or quiet; its rows stay, and its cursor
  */
 import { assign, sendTo, setup } from 'xstate';
-import type { BridgeError } from '../errors.ts';
+import type { BridgeError, ErrorCode } from '../errors.ts';
 import { callbackPort } from './port.ts';
 import { SYSTEM, type WriteResult } from './protocol.ts';
 import type {
@@ -39,6 +39,7 @@ interface TailContext extends TailInput {
   /** In a row. */
   failures: number;
   lastError: string | null;
+  lastErrorCode: ErrorCode;
   /** Why it will be gone. */
   end: TailEnd;
 }
@@ -96,12 +97,14 @@ export const tail = setup({
     rememberError: assign({
       failures: ({ context }) => context.failures + 1,
       lastError: (_, params: { error: BridgeError }) => params.error.message,
+      lastErrorCode: (_, params: { error: BridgeError }) => params.error.code,
     }),
     rememberDeletion: assign({ end: 'deleted' }),
     reportCaughtUp: report(({ path }) => ({ type: 'tail.caughtUp', path })),
-    reportFailure: report(({ path, lastError }) => ({
+    reportFailure: report(({ path, lastError, lastErrorCode }) => ({
       type: 'tail.failed',
       path,
+      code: lastErrorCode,
       message: lastError ?? 'unknown',
     })),
     reportRecovery: report(({ path }) => ({ type: 'tail.recovered', path })),
@@ -127,6 +130,7 @@ export const tail = setup({
     commits: 0,
     failures: 0,
     lastError: null,
+    lastErrorCode: 'internal',
     end: 'quiet',
   }),
   output: ({ context }) => ({ path: context.path, reason: context.end }),

@@ -7,10 +7,10 @@ import {
   SimulatedClock,
   type AnyEventObject,
   type CallbackActorRef,
-  type SnapshotFrom,
 } from 'xstate';
 import { broadcast, type WatchStatusFrame } from '../../src/control/frames.ts';
 import { BridgeError } from '../../src/errors.ts';
+import type { ImportEvent, ImportJob, ImportProgress } from '../../src/machines/backfill-events.ts';
 import {
   SYSTEM,
   type ControlRequestEvent,
@@ -19,15 +19,15 @@ import {
 import type {
   DiscoveryCommand,
   DiscoveryEvent,
+  DiscoveryInput,
   FileCounts,
   SetAsideLine,
   ReaderCommand,
   ReaderEvent,
 } from '../../src/machines/sessions-events.ts';
-import { watchStatus, type SessionsEvent } from '../../src/machines/sessions-status.ts';
+import { watchStatus } from '../../src/machines/sessions-status.ts';
 import { sessionsWatch } from '../../src/machines/sessions-watch.ts';
 import { tail } from '../../src/machines/tail.ts';
-import { transitionCoverage, walksOf } from '../support/walk-paths.ts';
 
 type Reader = CallbackActorRef<ReaderCommand, { path: string; tailId: string }>;
 type Sessions = ReturnType<typeof createActor<typeof sessionsWatch>>;
@@ -56,10 +56,20 @@ const SET_ASIDE: SetAsideLine[] = [
   },
 ];
 
+const JOB: ImportJob = { id: 'j1', selection: { limit: 5 } };
+const PROGRESS: ImportProgress = {
+  files: { total: 1, done: 0, failed: 0 },
+  bytes: { total: 9, done: 0 },
+  messages: { inserted: 0, known: 0 },
+  failures: [],
+};
+
 let clock: SimulatedClock;
 let toDiscovery: DiscoveryCommand[];
 let toGateway: GatewayCommand[];
 let toConvex: AnyEventObject[];
+let toBackfill: ImportEvent[];
+let discoveryInput: DiscoveryInput;
 let saved: boolean[];
 let savingFails: boolean;
 let readers: Map<string, { commands: ReaderCommand[]; answer: (event: ReaderEvent) => void }>;
@@ -67,14 +77,15 @@ let discovered: (event: DiscoveryEvent) => void;
 
 beforeEach(() => {
   clock = new SimulatedClock();
-  [toDiscovery, toGateway, toConvex, saved] = [[], [], [], []];
+  [toDiscovery, toGateway, toConvex, toBackfill, saved] = [[], [], [], [], []];
   savingFails = false;
   readers = new Map();
 });
 
 const sessions = sessionsWatch.provide({
   actors: {
-    discovery: fromCallback<DiscoveryCommand, { root: string }>(({ sendBack, receive }) => {
+    discovery: fromCallback<DiscoveryCommand, DiscoveryInput>(({ input, sendBack, receive }) => {
+      discoveryInput = input;
       discovered = sendBack;
       receive((command) => toDiscovery.push(command));
     }),
@@ -107,12 +118,14 @@ function start(enabled = true): Sessions {
       sessions,
       gateway: note(toGateway),
       convex: note(toConvex),
+      backfill: note(toBackfill),
       writer: note([]),
     },
   }).createMachine({
     invoke: [
       { src: 'gateway', systemId: SYSTEM.gateway },
       { src: 'convex', systemId: SYSTEM.convex },
+      { src: 'backfill', systemId: SYSTEM.backfill },
       { src: 'writer', systemId: SYSTEM.writer },
       {
         src: 'sessions',
@@ -361,6 +374,102 @@ test('changes of state are broadcast at once, but at most once a second, and the
   expect(actor.getSnapshot().context.announcement).toBe('none');
 });
 
+test('a backfill is read for while watching goes on, and is told how far it is', () => {
+  const actor = watching();
+  actor.send({ type: 'import.begin', job: JOB });
+  actor.send({ type: 'import.leave' });
+  expect(toDiscovery).toEqual([{ type: 'import.begin', job: JOB }, { type: 'import.leave' }]);
+  const counted = { type: 'import.counted', jobId: JOB.id, progress: PROGRESS } as const;
+  discovered(counted);
+  const error = new BridgeError('path_missing', '/x');
+  discovered({ type: 'import.refused', jobId: JOB.id, error });
+  expect(toBackfill.slice(-2)).toEqual([counted, { type: 'import.refused', jobId: JOB.id, error }]);
+  actor.send({ type: 'import.end', jobId: 'another' });
+  actor.send({ type: 'import.end', jobId: JOB.id });
+  expect(toDiscovery.slice(2)).toEqual([{ type: 'import.end', jobId: JOB.id }]);
+  expect(state(actor)).toBe('watching.settled');
+});
+
+test('what Convex takes of a file is told to discovery, by the file', () => {
+  const actor = watching();
+  const result = {
+    threadDocId: 'd',
+    threadId: 't',
+    inserted: 2,
+    known: 3,
+    claimed: 1,
+    rejected: [],
+  };
+  actor.send({ type: 'write.done', jobId: 'tail@/elsewhere/r.jsonl#4', result });
+  expect(toDiscovery).toEqual([
+    { type: 'tail.wrote', path: '/elsewhere/r.jsonl', inserted: 3, known: 3 },
+  ]);
+});
+
+test('a file that nobody wants any more is dropped while it is read', () => {
+  const actor = watching();
+  discovered({ type: 'file.due', path: '/elsewhere/r.jsonl', live: false });
+  expect(Object.keys(actor.getSnapshot().children)).toContain('tail@/elsewhere/r.jsonl');
+  discovered({ type: 'file.dropped', path: '/elsewhere/r.jsonl' });
+  expect(Object.keys(actor.getSnapshot().children)).toEqual(['discovery']);
+  expect(toDiscovery).toEqual([
+    { type: 'tail.ended', path: '/elsewhere/r.jsonl', reason: 'quiet' },
+  ]);
+  discovered({ type: 'file.dropped', path: '/elsewhere/r.jsonl' });
+  expect(toDiscovery).toHaveLength(1);
+});
+
+test('turned off, it reads for a backfill alone, and is off again when that has ended', () => {
+  const actor = start(false);
+  actor.send({ type: 'import.begin', job: JOB });
+  actor.send({ type: 'convex.online' });
+  expect(discoveryInput).toEqual({ root: '/s', follows: false, job: JOB, leavesFound: false });
+  discovered({ type: 'scan.done' });
+  expect(status(actor)).toMatchObject({ enabled: false, state: 'backfilling' });
+  actor.send({ type: 'import.end', jobId: JOB.id });
+  expect(state(actor)).toBe('disabled');
+  expect(actor.getSnapshot().children).toEqual({});
+});
+
+test('turned off or on during a backfill it scans anew, and the backfill stays', () => {
+  const actor = watching();
+  actor.send({ type: 'import.begin', job: JOB });
+  for (const enabled of [false, true]) {
+    actor.send(ask(enabled));
+    actor.send({ type: 'convex.online' });
+    expect(discoveryInput).toMatchObject({ follows: enabled, job: JOB });
+    discovered({ type: 'scan.done' });
+    expect(state(actor)).toBe(enabled ? 'watching.settled' : 'backfilling');
+  }
+});
+
+test('a backfill that was cancelled at the start stays so over an outage of Convex', () => {
+  const actor = watching();
+  actor.send({ type: 'import.leave' });
+  actor.send({ type: 'convex.offline', reason: 'gone' });
+  actor.send({ type: 'convex.online' });
+  expect(discoveryInput.leavesFound).toBe(true);
+});
+
+test('the backfill hears when nothing is read, and why', () => {
+  const actor = start(false);
+  actor.send(ask(true));
+  actor.send({ type: 'convex.online' });
+  discovered({ type: 'scan.failed', error: new BridgeError('session_unreadable', 'EACCES /s') });
+  actor.send({ type: 'import.begin', job: JOB });
+  actor.send({ type: 'import.end', jobId: JOB.id });
+  const failed = { type: 'import.waits', reason: 'The session file cannot be read: EACCES /s' };
+  expect(toBackfill).toEqual([
+    { type: 'sessions.started' },
+    { type: 'import.waits', reason: 'watching is turned off' },
+    { type: 'import.waits', reason: 'Convex is away' },
+    { type: 'import.scanning' },
+    failed,
+    failed,
+    failed,
+  ]);
+});
+
 test.each(['paused', 'disabled', 'scanning', 'watching', 'failed'])(
   'shutdown from %s is an end at once',
   (from) => {
@@ -373,77 +482,3 @@ test.each(['paused', 'disabled', 'scanning', 'watching', 'failed'])(
     expect(actor.getSnapshot()).toMatchObject({ status: 'done', value: 'stopped' });
   },
 );
-
-test('generated walks end where the model says, and take every transition', () => {
-  // Nobody lives here: what children would say is among the events.
-  const model = sessionsWatch.provide({
-    actors: {
-      discovery: fromCallback<DiscoveryCommand, { root: string }>(() => {}),
-      saveChoice: fromPromise<void, { enabled: boolean }>(() => new Promise(() => {})),
-      tail: tail.provide({
-        actors: {
-          reader: fromCallback<ReaderCommand, { path: string; tailId: string }>(() => {}),
-        },
-      }),
-    },
-  });
-  const coverage = transitionCoverage(model);
-  const error = new BridgeError('internal', 'x');
-  const result = {
-    threadDocId: 'd',
-    threadId: 't',
-    inserted: 0,
-    known: 0,
-    claimed: 0,
-    rejected: [],
-  };
-  const end = (kind: 'done' | 'error', actorId: string): AnyEventObject => ({
-    type: `xstate.${kind}.actor.${actorId}`,
-    actorId,
-    ...(kind === 'done' ? { output: { reason: 'quiet' } } : { error }),
-  });
-  const events: AnyEventObject[] = [
-    { type: 'shutdown' },
-    { type: 'convex.online' },
-    { type: 'convex.offline', reason: '' },
-    ask(),
-    ask(true),
-    ask(false),
-    { type: 'scan.done' },
-    { type: 'scan.failed', error },
-    ...[{}, { behind: 1 }, { reading: 1 }].map((counts) => ({
-      type: 'files.counted',
-      counts: { ...COUNTS, ...counts },
-    })),
-    { type: 'file.due', path: PATH, live: true },
-    { type: 'file.retired', path: PATH },
-    { type: 'tail.caughtUp', path: PATH },
-    { type: 'tail.failed', path: PATH, message: 'x' },
-    { type: 'tail.recovered', path: PATH },
-    { type: 'write.done', jobId: 'tail:/x#1', result },
-    { type: 'write.failed', jobId: 'tail:/x#1', error },
-    { type: 'writer.started' },
-    { type: 'announcement.cooled' },
-    end('done', 'tail:/2026/a.jsonl'),
-    end('error', 'tail:/2026/a.jsonl'),
-    end('done', 'saving:r1'),
-    end('error', 'saving:r1'),
-    end('error', 'discovery'),
-    { type: 'xstate.after.RETRY_DELAY.sessionsWatch.failed' },
-  ];
-  let walks = 0;
-  for (const enabled of [true, false]) {
-    const input = { root: '/s', enabled, now: () => 0, setAside: () => [] };
-    const key = ({ value, context }: SnapshotFrom<typeof sessionsWatch>) =>
-      JSON.stringify([value, context.enabled, context.announcement, context.counts]);
-    for (const walk of walksOf(model, { input, events, key })) {
-      const actor = createActor(model, { input, clock, inspect: coverage.inspect }).start();
-      for (const event of walk.events) actor.send(event as SessionsEvent);
-      expect(actor.getSnapshot().value, JSON.stringify(walk.events)).toEqual(walk.value);
-      actor.stop();
-      walks += 1;
-    }
-  }
-  expect(walks).toBeGreaterThan(300);
-  expect(coverage.missing()).toEqual([]);
-});

@@ -162,7 +162,12 @@ test('failures in a row are waited out twice as long each time, up to a minute',
     expect(actor.getSnapshot().value).toBe('backingOff');
     clock.increment(seconds * 1_000 - 1);
     expect(reported).toEqual([
-      { type: 'tail.failed', path: input.path, message: unreadable.message },
+      {
+        type: 'tail.failed',
+        path: input.path,
+        code: 'session_unreadable',
+        message: unreadable.message,
+      },
     ]);
     clock.increment(1);
     expect(reported[1]).toEqual({ type: 'tail.recovered', path: input.path });

@@ -6,6 +6,7 @@
 import { createActor, fromCallback, setup, type ActorRefFrom } from 'xstate';
 import { discovery, type DiscoveryOptions } from '../../src/actors/sessions/discovery.ts';
 import { FileParser } from '../../src/actors/sessions/line-parser.ts';
+import { Imports } from '../../src/actors/sessions/imports.ts';
 import { RecentlySetAside } from '../../src/actors/sessions/recently-set-aside.ts';
 import { SessionFiles } from '../../src/actors/sessions/session-files.ts';
 import { tailReader, type TailReaderOptions } from '../../src/actors/sessions/tail-reader.ts';
@@ -22,6 +23,7 @@ import {
   type WriterCommand,
   type WriterReply,
 } from '../../src/machines/protocol.ts';
+import type { ImportEvent } from '../../src/machines/backfill-events.ts';
 import { watchStatus } from '../../src/machines/sessions-status.ts';
 import { sessionsWatch } from '../../src/machines/sessions-watch.ts';
 import { tail } from '../../src/machines/tail.ts';
@@ -80,6 +82,8 @@ export interface SessionsHarness {
   readonly mirror: Mirror;
   readonly statuses: WatchStatusFrame[];
   readonly replies: GatewayCommand[];
+  /** What the backfill was told. */
+  readonly imports: ImportEvent[];
   status(): WatchStatusFrame;
   actor: ActorRefFrom<typeof sessionsWatch>;
   /** Resolves as soon as the condition holds; it is looked at after every change. */
@@ -95,6 +99,7 @@ export interface HarnessOptions extends Partial<Omit<DiscoveryOptions, 'files'>>
   root: string;
   mirror?: Mirror;
   online?: boolean;
+  enabled?: boolean;
   createReader?: (file: { path: string }) => RolloutReader;
   /** By default everything is parsed here. */
   openParser?: TailReaderOptions['openParser'];
@@ -112,6 +117,7 @@ export function startSessions(options: HarnessOptions): SessionsHarness {
   const waiting = new Set<() => void>();
   const statuses: WatchStatusFrame[] = [];
   const replies: GatewayCommand[] = [];
+  const imports: ImportEvent[] = [];
   let online = options.online ?? true;
   const changed = () => {
     for (const check of waiting) check();
@@ -121,6 +127,7 @@ export function startSessions(options: HarnessOptions): SessionsHarness {
   const setAside = new RecentlySetAside();
   const discoveryOptions: DiscoveryOptions = {
     files,
+    imports: new Imports(files),
     loadCursors: setAside.learningFrom(
       options.loadCursors ??
         async function* () {
@@ -163,16 +170,28 @@ export function startSessions(options: HarnessOptions): SessionsHarness {
       changed();
     });
   });
-  const tree = setup({ actors: { sessions, writer, convex, gateway } }).createMachine({
+  const backfill = fromCallback<ImportEvent>(({ receive }) => {
+    receive((event) => {
+      imports.push(event);
+      changed();
+    });
+  });
+  const tree = setup({ actors: { sessions, writer, convex, gateway, backfill } }).createMachine({
     invoke: [
       { src: 'writer', systemId: SYSTEM.writer },
       { src: 'convex', systemId: SYSTEM.convex },
       { src: 'gateway', systemId: SYSTEM.gateway },
+      { src: 'backfill', systemId: SYSTEM.backfill },
       {
         src: 'sessions',
         id: 'sessions',
         systemId: SYSTEM.sessions,
-        input: { root, enabled: true, now: Date.now, setAside: () => setAside.lines },
+        input: {
+          root,
+          enabled: options.enabled ?? true,
+          now: Date.now,
+          setAside: () => setAside.lines,
+        },
       },
     ],
   });
@@ -197,6 +216,7 @@ export function startSessions(options: HarnessOptions): SessionsHarness {
     mirror,
     statuses,
     replies,
+    imports,
     status,
     actor,
     until,

@@ -1,10 +1,18 @@
 /**
  * The actor that knows every session file, and decides which one is read next: those
- * that change now before history, and of history the newest first.
+ * that change now before history, of history what somebody asked for, and then the newest.
  */
 import { fromCallback } from 'xstate';
 import { toBridgeError } from '../../errors.ts';
-import type { DiscoveryCommand, DiscoveryEvent } from '../../machines/sessions-events.ts';
+import type { ImportJob } from '../../machines/backfill-events.ts';
+import type {
+  DiscoveryCommand,
+  DiscoveryEvent,
+  DiscoveryInput,
+  TailEvent,
+} from '../../machines/sessions-events.ts';
+import { isWatched } from './asked-path.ts';
+import type { Imports } from './imports.ts';
 import { regularFile } from './list-directory.ts';
 import { Pulse, type PulseTimes } from './pulse.ts';
 import { ReadQueue } from './read-queue.ts';
@@ -20,6 +28,7 @@ const CRASH_PAUSE = 5_000;
 
 export interface DiscoveryOptions {
   files: SessionFiles;
+  imports: Imports;
   /** How far files were read, page by page. */
   loadCursors: () => AsyncIterable<readonly StoredCursor[]>;
   watch?: SessionTreeOptions['watch'];
@@ -28,8 +37,8 @@ export interface DiscoveryOptions {
 
 /** Sends `scan.done` or `scan.failed` once, and from then on what is due. */
 export function discovery(options: DiscoveryOptions) {
-  return fromCallback<DiscoveryCommand, { root: string }>(({ input, sendBack, receive }) => {
-    const running = new Discovery(input.root, options, sendBack);
+  return fromCallback<DiscoveryCommand, DiscoveryInput>(({ input, sendBack, receive }) => {
+    const running = new Discovery(input, options, sendBack);
     receive((command) => running.obey(command));
     void running.start();
     return () => running.stop();
@@ -37,7 +46,11 @@ export function discovery(options: DiscoveryOptions) {
 }
 
 class Discovery {
+  readonly #root: string;
+  readonly #follows: boolean;
   readonly #files: SessionFiles;
+  readonly #imports: Imports;
+  #job: ImportJob | null;
   readonly #loadCursors: DiscoveryOptions['loadCursors'];
   readonly #sendBack: (event: DiscoveryEvent) => void;
   readonly #queue = new ReadQueue();
@@ -52,15 +65,20 @@ class Discovery {
   #counting: NodeJS.Immediate | null = null;
 
   constructor(
-    root: string,
-    { files, loadCursors, watch, times }: DiscoveryOptions,
+    { root, follows, job, leavesFound }: DiscoveryInput,
+    { files, imports, loadCursors, watch, times }: DiscoveryOptions,
     sendBack: (event: DiscoveryEvent) => void,
   ) {
+    this.#root = root;
+    this.#follows = follows;
+    this.#job = job;
     this.#files = files;
+    this.#imports = imports;
+    if (leavesFound) imports.leave();
     this.#loadCursors = loadCursors;
     this.#sendBack = sendBack;
     this.#tree = new SessionTree(
-      { root, files, ...(watch === undefined ? {} : { watch }) },
+      { root, files, follows, ...(watch === undefined ? {} : { watch }) },
       {
         changed: (path) => this.#onChanged(path),
         gone: (path) => this.#onGone(path),
@@ -80,8 +98,12 @@ class Discovery {
   }
 
   async start(): Promise<void> {
-    this.#files.clear();
-    this.#files.onChange = () => this.#countSoon();
+    this.#imports.suspend();
+    this.#files.clear((path) => !isWatched(path, this.#root));
+    this.#files.onChange = (path) => {
+      if (path !== undefined) this.#imports.changed(path);
+      this.#countSoon();
+    };
     try {
       for await (const cursors of this.#loadCursors()) this.#files.restore(cursors);
       await this.#tree.sweep();
@@ -91,9 +113,12 @@ class Discovery {
     }
     if (this.#isStopped) return;
     this.#isReady = true;
-    this.#queueAll();
-    this.#queue.addHistory(this.#files.missed().filter((path) => this.#tree.covers(path)));
-    this.#pulse.start();
+    if (this.#follows) {
+      this.#queueAll();
+      this.#queue.addHistory(this.#files.missed().filter((path) => this.#tree.covers(path)));
+      this.#pulse.start();
+    }
+    if (this.#job !== null) void this.#select(this.#job);
     // The counts first: whether everything is read must not be guessed.
     this.#count();
     this.#send({ type: 'scan.done' });
@@ -101,6 +126,27 @@ class Discovery {
   }
 
   obey(command: DiscoveryCommand): void {
+    switch (command.type) {
+      case 'import.begin':
+        if (command.job.id === this.#job?.id) return;
+        this.#job = command.job;
+        if (this.#isReady) void this.#select(command.job);
+        return;
+      case 'import.end':
+        if (command.jobId === this.#job?.id) this.#endImport();
+        return;
+      case 'import.leave':
+        this.#queue.withdraw(this.#imports.leave().filter((left) => !this.#imports.isAsked(left)));
+        return this.#countSoon();
+      case 'tail.wrote':
+        this.#imports.wrote(command.path, command.inserted, command.known);
+        return this.#countSoon();
+      default:
+        this.#obeyTail(command);
+    }
+  }
+
+  #obeyTail(command: TailEvent | Extract<DiscoveryCommand, { type: 'tail.ended' }>): void {
     const { path } = command;
     switch (command.type) {
       case 'tail.caughtUp': {
@@ -112,6 +158,8 @@ class Discovery {
       }
       case 'tail.failed':
         this.#queue.hold(path);
+        // While Convex does not take it the file is only late.
+        if (command.code === 'session_unreadable') this.#imports.failed(path, command.message);
         break;
       case 'tail.recovered':
         this.#queue.unhold(path);
@@ -150,7 +198,9 @@ class Discovery {
   }
 
   #queueOne(path: string): void {
-    if (this.#queue.isFollowed(path) || this.#isActive(path)) {
+    if (!this.#follows || this.#files.isGuest(path)) {
+      if (this.#imports.isAsked(path)) this.#queue.addWanted([path]);
+    } else if (this.#queue.isFollowed(path) || this.#isActive(path)) {
       this.#keepActive(path);
       this.#queue.addLive(path);
     } else {
@@ -160,14 +210,37 @@ class Discovery {
 
   /** What the first sweep found, the oldest first: the queue takes from the end. */
   #queueAll(): void {
-    const changed = new Map(
-      this.#files.behind().map((path) => [path, this.#files.facts(path)?.mtimeNs ?? 0n]),
-    );
-    const byAge = [...changed].sort(([path, at], [otherPath, otherAt]) => {
-      if (at === otherAt) return path < otherPath ? -1 : 1;
-      return at < otherAt ? -1 : 1;
-    });
-    for (const [path] of byAge) this.#queueOne(path);
+    const behind = this.#files.byAge(this.#files.behind());
+    for (const path of behind) {
+      if (!this.#imports.isLeft || this.#isActive(path)) this.#queueOne(path);
+    }
+    this.#imports.found(behind);
+  }
+
+  /** Finds the files of a job, and puts them before all other history. */
+  async #select(job: ImportJob): Promise<void> {
+    try {
+      const paths = await this.#imports.begin(job, this.#root);
+      if (paths === null || this.#isStopped) return;
+      this.#queue.addWanted(paths);
+      this.#pump();
+    } catch (thrown) {
+      const error = toBridgeError(thrown, 'path_refused');
+      if (job === this.#job) this.#send({ type: 'import.refused', jobId: job.id, error });
+    }
+  }
+
+  /** What the watcher wants by itself keeps its place in the queue. */
+  #endImport(): void {
+    this.#job = null;
+    for (const path of this.#imports.end()) {
+      const isGuest = this.#files.isGuest(path);
+      if (isGuest || this.#imports.isLeft || !this.#follows) this.#queue.withdraw([path]);
+      if (!isGuest) continue;
+      if (this.#queue.hasTail(path)) this.#send({ type: 'file.dropped', path });
+      this.#files.remove(path);
+    }
+    this.#countSoon();
   }
 
   #pump(): void {
@@ -182,6 +255,7 @@ class Discovery {
     this.#queue.drop(path);
     if (reason === 'deleted' && regularFile(path) === null) this.#files.remove(path);
     if (reason !== 'crashed') return;
+    this.#imports.failed(path, 'the part that reads it crashed');
     this.#queue.hold(path);
     const pause = setTimeout(() => {
       this.#pauses.delete(pause);
@@ -243,5 +317,7 @@ class Discovery {
       degraded: this.#tree.degraded,
     };
     this.#send({ type: 'files.counted', counts });
+    const news = this.#imports.news();
+    if (news !== null) this.#send(news);
   }
 }

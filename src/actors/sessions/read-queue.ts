@@ -58,6 +58,24 @@ export class ReadQueue {
     }
   }
 
+  /** History that somebody asked for, the oldest first: it comes before all that is there. */
+  addWanted(paths: readonly string[]): void {
+    for (const path of paths) {
+      if (this.#isKnown(path) && !this.#inHistory.has(path)) continue;
+      this.#inHistory.add(path);
+      this.#history.push(path);
+    }
+  }
+
+  /** Of these nobody wants old changes read any more. */
+  withdraw(paths: Iterable<string>): void {
+    for (const path of paths) this.#inHistory.delete(path);
+  }
+
+  hasTail(path: string): boolean {
+    return this.#reading.has(path) || this.#held.has(path) || this.#followed.has(path);
+  }
+
   /** Takes a place for the most urgent file, if there is a place and a file. */
   next(): { path: string; live: boolean } | null {
     const { followed, live, history } = this.#taken;

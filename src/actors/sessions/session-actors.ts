@@ -5,6 +5,7 @@ import { tail } from '../../machines/tail.ts';
 import { discovery, type DiscoveryOptions } from './discovery.ts';
 import { FileParser } from './line-parser.ts';
 import { ParsingThread } from './parsing-thread.ts';
+import { Imports } from './imports.ts';
 import type { RecentlySetAside } from './recently-set-aside.ts';
 import { SessionFiles } from './session-files.ts';
 import { tailReader } from './tail-reader.ts';
@@ -14,7 +15,7 @@ export function sessionActors({
   setAside,
   loadCursors,
   ...options
-}: Omit<DiscoveryOptions, 'files'> & { setAside: RecentlySetAside }) {
+}: Omit<DiscoveryOptions, 'files' | 'imports'> & { setAside: RecentlySetAside }) {
   const files = new SessionFiles(PARSER_VERSION);
   const history = new ParsingThread();
   const reader = tailReader({
@@ -27,7 +28,12 @@ export function sessionActors({
     parserVersion: PARSER_VERSION,
   });
   return {
-    discovery: discovery({ ...options, files, loadCursors: setAside.learningFrom(loadCursors) }),
+    discovery: discovery({
+      ...options,
+      files,
+      imports: new Imports(files),
+      loadCursors: setAside.learningFrom(loadCursors),
+    }),
     tail: tail.provide({ actors: { reader } }),
   };
 }

@@ -45,8 +45,10 @@ export class SessionFiles {
   #bytesPending = 0;
   #bytesRead = 0;
   #rejected = 0;
-  /** Called when a count changed. */
-  onChange: () => void = () => {};
+  /** Called when a count changed, and with the file whose change did it. */
+  onChange: (path?: string) => void = () => {};
+  /** Whether a path lies outside of what is watched: its file was asked for once. */
+  #isGuest: (path: string) => boolean = () => false;
 
   constructor(parserVersion: number) {
     this.#parserVersion = parserVersion;
@@ -67,7 +69,8 @@ export class SessionFiles {
   }
 
   /** Forgets everything but what this process has done in all; the next scan tells it anew. */
-  clear(): void {
+  clear(isGuest: (path: string) => boolean = () => false): void {
+    this.#isGuest = isGuest;
     this.#entries.clear();
     this.#cursors.clear();
     this.#latest.clear();
@@ -118,7 +121,7 @@ export class SessionFiles {
   /** `bytes` more are in Convex, up to this cursor. */
   committed(path: string, cursor: FileCursor, bytes: number): void {
     this.#bytesRead += bytes;
-    this.#latest.set(sessionOf(path), path);
+    if (!this.isCopy(path)) this.#latest.set(sessionOf(path), path);
     this.#change(path, () => this.#cursors.set(path, cursor));
   }
 
@@ -146,6 +149,8 @@ export class SessionFiles {
 
   /** The cursor of the same session where it was read last, under this path or another. */
   latest(path: string): FileCursor | undefined {
+    const own = this.#cursors.get(path);
+    if (own !== undefined && this.#isGuest(path)) return own;
     return this.#cursors.get(this.#latest.get(sessionOf(path)) ?? path);
   }
 
@@ -170,6 +175,32 @@ export class SessionFiles {
     return this.#entries.has(path);
   }
 
+  /** Every path, those of guests left out. */
+  paths(): string[] {
+    return [...this.#entries.keys()].filter((path) => !this.#isGuest(path));
+  }
+
+  /** The one that changed longest ago first. */
+  byAge(paths: readonly string[]): string[] {
+    const dated = paths.map((path) => ({ path, at: this.facts(path)?.mtimeNs ?? 0n }));
+    dated.sort((one, other) => {
+      if (one.at === other.at) return one.path < other.path ? -1 : 1;
+      return one.at < other.at ? -1 : 1;
+    });
+    return dated.map(({ path }) => path);
+  }
+
+  isGuest(path: string): boolean {
+    return this.#isGuest(path);
+  }
+
+  /** A guest whose session lies among the watched files too: that file speaks for the thread. */
+  isCopy(path: string): boolean {
+    if (!this.#isGuest(path)) return false;
+    const latest = this.#latest.get(sessionOf(path)) ?? path;
+    return !this.#isGuest(latest) && this.#entries.has(latest);
+  }
+
   facts(path: string): FileFacts | undefined {
     return this.#entries.get(path)?.seen;
   }
@@ -190,7 +221,9 @@ export class SessionFiles {
 
   unseen(): string[] {
     const pass = this.#pass;
-    return [...this.#entries].filter(([, entry]) => entry.pass !== pass).map(([path]) => path);
+    return [...this.#entries]
+      .filter(([path, entry]) => entry.pass !== pass && !this.#isGuest(path))
+      .map(([path]) => path);
   }
 
   /**
@@ -216,6 +249,11 @@ export class SessionFiles {
   #restoreLatest(path: string, updatedAt: number): void {
     const session = sessionOf(path);
     const other = this.#latest.get(session);
+    if (other !== undefined && this.#isGuest(path) !== this.#isGuest(other)) {
+      // What is watched comes before what was read once from elsewhere.
+      if (this.#isGuest(other)) this.#latest.set(session, path);
+      return;
+    }
     if (other !== undefined && (this.#movedAt.get(other) ?? 0) > updatedAt) return;
     this.#latest.set(session, path);
   }
@@ -225,7 +263,7 @@ export class SessionFiles {
     this.#add(path, -1);
     change();
     this.#add(path, 1);
-    this.onChange();
+    this.onChange(path);
   }
 
   #add(path: string, sign: 1 | -1): void {

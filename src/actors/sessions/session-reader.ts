@@ -267,14 +267,14 @@ export class SessionReader {
     { items, bytes, places, quarantine, isLast }: Batch,
     { length, live }: { length: number; live: boolean },
   ): Promise<WriteJob> {
-    const { path, parserVersion, nextJobId } = this.#options;
+    const { files, path, parserVersion, nextJobId } = this.#options;
     const archived = isArchived(path);
-    const thread = {
-      ...described,
+    const place = {
       rolloutPath: path,
       // A thread that was archived elsewhere than in this folder stays so.
       ...(archived || this.#hasMoved ? { archived } : {}),
     };
+    const thread = { ...described, ...(files.isCopy(path) ? {} : place) };
     const { resumeId } = thread;
     if (resumeId === undefined) {
       throw new BridgeError(

@@ -33,6 +33,8 @@ export interface SessionTreeOptions {
   /** A link is followed here, and nowhere below. It need not be there yet. */
   root: string;
   files: SessionFiles;
+  /** False: it is looked at only when asked, and no directory is watched. */
+  follows?: boolean;
   /** Replaced in tests of what happens when the system refuses to watch. */
   watch?: typeof watch;
 }
@@ -44,6 +46,7 @@ export class SessionTree {
   readonly #files: SessionFiles;
   readonly #listener: TreeListener;
   readonly #watches: DirectoryWatches;
+  readonly #follows: boolean;
   /** Directories that cannot be listed, and why. */
   readonly #unreadable = new Map<string, string>();
   #sweeping: Promise<void> | null = null;
@@ -51,8 +54,12 @@ export class SessionTree {
   #rootsThere: readonly string[] = [];
   #isClosed = false;
 
-  constructor({ root, files, watch: watchDirectory }: SessionTreeOptions, listener: TreeListener) {
+  constructor(
+    { root, files, follows = true, watch: watchDirectory }: SessionTreeOptions,
+    listener: TreeListener,
+  ) {
     this.#root = root;
+    this.#follows = follows;
     this.#roots = [root, archiveOf(root)].filter((directory) => directory !== null);
     this.#files = files;
     this.#listener = listener;
@@ -178,7 +185,7 @@ export class SessionTree {
     // The last is taken first: the archive can wait.
     const next = this.#rootsThere.toReversed();
     for (let directory = next.pop(); directory !== undefined; directory = next.pop()) {
-      this.#watches.add(directory);
+      if (this.#follows) this.#watches.add(directory);
       const listing = await this.#list(directory);
       if (this.#isClosed) return;
       met.add(directory);

@@ -1,9 +1,9 @@
 /** Whether a client turned the sessions watcher off; kept in the OpenAgents home. */
 import { readFileSync } from 'node:fs';
-import { mkdir, open, rename } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { fromPromise } from 'xstate';
 import { z } from 'zod';
+import { replaceFile } from '../replace-file.ts';
 
 const choiceFile = z.looseObject({ enabled: z.boolean() });
 
@@ -23,18 +23,9 @@ export class WatchChoice {
     }
   }
 
-  /** On disk when it resolves: a rename replaces the file whole, even if the power fails. */
+  /** On disk when it resolves. */
   async save(enabled: boolean): Promise<void> {
-    await mkdir(dirname(this.#file), { recursive: true, mode: 0o700 });
-    const temporary = `${this.#file}.${process.pid}.tmp`;
-    const file = await open(temporary, 'w', 0o600);
-    try {
-      await file.writeFile(`${JSON.stringify({ enabled })}\n`);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(temporary, this.#file);
+    await replaceFile(this.#file, `${JSON.stringify({ enabled })}\n`);
   }
 }
 

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { Mirror, refusal, startSessions } from '../../support/sessions-harness.ts';
 import { createSession } from '../../support/session-writer.ts';
+import { asNobody, asRoot } from '../../support/as-nobody.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 let folder: ReturnType<typeof temporaryFolder>;
@@ -229,16 +230,3 @@ test('a reader that fails in an unforeseen way takes neither the watcher nor oth
   await watch.until(() => watch.mirror.texts(good.threadId).length === 2);
   expect(watch.status().restarts).toBe(0);
 });
-
-const NOBODY = 65_534;
-
-function asNobody(isRoot: boolean): Disposable {
-  if (isRoot) process.seteuid?.(NOBODY);
-  return { [Symbol.dispose]: () => (isRoot ? process.seteuid?.(0) : undefined) };
-}
-
-function asRoot(isRoot: boolean, act: () => void): void {
-  if (isRoot) process.seteuid?.(0);
-  act();
-  if (isRoot) process.seteuid?.(NOBODY);
-}
