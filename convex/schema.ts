@@ -6,9 +6,11 @@ import {
   itemData,
   itemKind,
   messageRole,
+  projectFields,
   revert,
   runStatus,
   sandboxMode,
+  skillFields,
   threadHistoryMode,
   threadSource,
   titleSource,
@@ -130,6 +132,37 @@ export default defineSchema({
   })
     .index('by_status', ['status', 'createdAt'])
     .index('by_thread', ['threadDocId', 'createdAt']),
+
+  /**
+   * A `PROJECT.md` of one machine. Written and deleted by `projects:upsertFromFs` and
+   * `projects:remove` (the bridge of that machine), never by apps: the file is the record.
+   * Read by every list of projects, and by the bridge before a run.
+   */
+  projects: defineTable({
+    ...projectFields.fields,
+    machineId: v.string(),
+    createdAt: v.number(),
+    updatedAt: v.number(),
+  })
+    .index('by_project_id', ['id', 'machineId'])
+    .index('by_name', ['name'])
+    .index('by_machine', ['machineId', 'id']),
+
+  /**
+   * A `SKILL.md` of one machine. Written and deleted by `skills:upsertFromFs`,
+   * `bulkUpsertFromFs` and `removeByScope` (the bridge of that machine). Read by whoever
+   * shows what agents can do.
+   */
+  skills: defineTable({
+    ...skillFields.fields,
+    machineId: v.string(),
+    createdAt: v.number(),
+    updatedAt: v.number(),
+  })
+    .index('by_skill', ['skillId', 'source', 'projectId'])
+    .index('by_source', ['source', 'skillId'])
+    .index('by_project', ['projectId', 'source', 'skillId'])
+    .index('by_machine_scope', ['machineId', 'source', 'projectId', 'skillId']),
 
   /**
    * How far each session file has been read. Written by `messages:ingest` alone,

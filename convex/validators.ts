@@ -141,3 +141,40 @@ export const ingestResult = v.object({
   known: v.number(),
   claimed: v.number(),
 });
+
+/** What a `PROJECT.md` says; the bridge's `Project`, with an absolute directory. */
+export const projectFields = v.object({
+  id: v.string(),
+  name: v.string(),
+  workingDir: v.string(),
+  repo: v.optional(
+    v.object({
+      provider: v.optional(v.string()),
+      remote: v.optional(v.string()),
+      url: v.optional(v.string()),
+      branch: v.optional(v.string()),
+    }),
+  ),
+  agentFile: v.optional(v.string()),
+  instructions: v.optional(v.string()),
+  model: v.optional(v.string()),
+  sandbox: v.optional(sandboxMode),
+  approvals: v.optional(approvalMode),
+  redact: v.optional(v.boolean()),
+});
+
+/** Where a skill comes from: a person's own, the package's, or a project's `skills` folder. */
+export const skillSource = v.union(v.literal('user'), v.literal('registry'), v.literal('project'));
+
+/** What a `SKILL.md` says; the bridge's `ScopedSkill`. */
+export const skillFields = v.object({
+  skillId: v.string(),
+  name: v.string(),
+  description: v.string(),
+  license: v.optional(v.string()),
+  allowedTools: v.optional(v.array(v.string())),
+  metadata: v.optional(v.record(v.string(), v.any())),
+  source: skillSource,
+  projectId: v.optional(v.string()),
+  path: v.optional(v.string()),
+});

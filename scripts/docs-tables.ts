@@ -11,6 +11,7 @@ import { codexRun } from '../src/machines/codex-run.ts';
 import { convexLink } from '../src/machines/convex-link.ts';
 import { convexWriter } from '../src/machines/convex-writer.ts';
 import { gateway } from '../src/machines/gateway.ts';
+import { libraryWatch } from '../src/machines/library-watch.ts';
 import { runs } from '../src/machines/runs.ts';
 import { sessionsWatch } from '../src/machines/sessions-watch.ts';
 import { supervisor } from '../src/machines/supervisor.ts';
@@ -26,6 +27,7 @@ const MACHINES: { file: string; machine: AnyStateMachine }[] = [
   { file: 'sessions-watch.ts', machine: sessionsWatch },
   { file: 'tail.ts', machine: tail },
   { file: 'backfill.ts', machine: backfill },
+  { file: 'library-watch.ts', machine: libraryWatch },
   { file: 'runs.ts', machine: runs },
   { file: 'codex-run.ts', machine: codexRun },
   { file: 'gateway.ts', machine: gateway },

@@ -29,11 +29,19 @@ import { gatewayServer } from './actors/gateway/server.ts';
 import { createRegistryActor, type BridgeFacts } from './actors/registry-actor.ts';
 import { createRegistry } from './actors/registry.ts';
 import { runActors } from './actors/run-actors.ts';
+import { projectActors, skillActors } from './actors/library/library-actors.ts';
+import { ProjectFiles } from './actors/library/project-files.ts';
+import { SkillFiles } from './actors/library/skill-files.ts';
 import { RecentlySetAside } from './actors/sessions/recently-set-aside.ts';
 import { sessionActors } from './actors/sessions/session-actors.ts';
 import { saveChoice, WatchChoice } from './actors/sessions/watch-choice.ts';
 import type { Config } from './config.ts';
-import { embeddedConvexEntry, environmentArguments, functionsSource } from './entries.ts';
+import {
+  embeddedConvexEntry,
+  environmentArguments,
+  functionsSource,
+  registrySkills,
+} from './entries.ts';
 import { BridgeError, toBridgeError } from './errors.ts';
 import { lockHome, openHome, type BridgeIdentity } from './home.ts';
 import { createLog, type Log } from './log.ts';
@@ -42,6 +50,7 @@ import { childSpec, type ChildSpec } from './machines/child-spec.ts';
 import { convexLink } from './machines/convex-link.ts';
 import { convexWriter } from './machines/convex-writer.ts';
 import { gateway } from './machines/gateway.ts';
+import { libraryWatch } from './machines/library-watch.ts';
 import { SYSTEM } from './machines/protocol.ts';
 import { runs, runsSummary } from './machines/runs.ts';
 import { sessionsWatch } from './machines/sessions-watch.ts';
@@ -120,6 +129,7 @@ export function startDaemon(config: Config): Daemon {
         writerChild(parts),
         sessionsChild(parts),
         backfillChild(parts),
+        libraryChild(parts),
         messagesChild(parts),
         runsChild(parts),
       ],
@@ -295,6 +305,43 @@ function backfillChild({ config, log }: Parts): ChildSpec {
     restart: 'permanent',
     // It has nothing in hand: its job is written down, and the files are the watcher's.
     shutdown: 'brutal_kill',
+  });
+}
+
+/** Projects and skills: two watchers under a supervisor of their own. */
+function libraryChild({ config, connection, identity }: Parts): ChildSpec {
+  const projects = new ProjectFiles(join(config.home, 'projects'));
+  const skills = new SkillFiles(join(config.home, 'skills'), registrySkills(), projects);
+  const options = { connection, machineId: identity.machineId };
+  const watcher = (
+    id: 'projects' | 'skills',
+    actors: ReturnType<typeof projectActors> | ReturnType<typeof skillActors>,
+  ) =>
+    childSpec({
+      id: SYSTEM[id],
+      systemId: SYSTEM[id],
+      logic: libraryWatch.provide({ actors }),
+      input: { id, enabled: config.convexSync },
+      restart: 'permanent',
+      shutdown: 250,
+    });
+  return childSpec({
+    id: 'library',
+    logic: supervisor,
+    input: {
+      id: 'library',
+      strategy: 'one_for_one',
+      intensity: { maxRestarts: 5, windowMs: 60_000 },
+      backoff: { minMs: 100, maxMs: 10_000, factor: 2 },
+      random: Math.random,
+      notify: SYSTEM.gateway,
+      children: [
+        watcher('projects', projectActors(projects, options)),
+        watcher('skills', skillActors(skills, projects.folder, options)),
+      ],
+    },
+    restart: 'permanent',
+    shutdown: 500,
   });
 }
 

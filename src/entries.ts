@@ -21,6 +21,11 @@ export function functionsSource(): { folder: string } | { bundleFile: string } {
   return isBuilt ? { bundleFile: here('../functions.js') } : { folder: here('../convex') };
 }
 
+/** Skills that come with the package. */
+export function registrySkills(): string {
+  return here(isBuilt ? '../../skills' : '../skills');
+}
+
 /** How that program is given what its functions see as `process.env`. */
 export function environmentArguments(environment: Record<string, string>): string[] {
   return Object.entries(environment).flatMap(([name, value]) => ['--env', `${name}=${value}`]);

@@ -63,6 +63,12 @@ export const catalogue = {
   },
   run_unknown: { retryable: false, message: 'No run has this id' },
   working_directory_missing: { retryable: false, message: 'The working directory does not exist' },
+  project_invalid: { retryable: false, message: 'The project was not saved' },
+  project_unknown: { retryable: false, message: 'No project has this id' },
+  library_unreadable: {
+    retryable: true,
+    message: 'The folder of projects or skills cannot be read',
+  },
   thread_unknown: { retryable: false, message: 'No thread has this id' },
   session_unreadable: { retryable: true, message: 'The session file cannot be read' },
   path_missing: { retryable: false, message: 'There is nothing at this path' },

@@ -76,6 +76,16 @@ export async function program(args: string[]): Promise<ExitCode> {
       run(async (config) => (await import('./token.ts')).token(config, flags))(flags),
     );
 
+  withSettings(root.command('validate'), ['home'])
+    .description('check PROJECT.md and SKILL.md files, and say what is wrong and where')
+    .argument('[paths...]', 'files and folders; without any, those of the home')
+    .option('--json', 'print what was found as JSON')
+    .action((paths: string[], flags: Flags & { json?: boolean }) =>
+      run(async (config) =>
+        (await import('./validate.ts')).validate(config, paths, flags.json ?? false),
+      )(flags),
+    );
+
   const convex = withSettings(root.command('convex'), [...CONVEX]);
   convex
     .description('run the embedded Convex backend alone, without the bridge')

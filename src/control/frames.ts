@@ -1,5 +1,6 @@
 /** Every frame that the daemon sends: replies, broadcasts and errors, with their schemas. */
 import { z } from 'zod';
+import { projectsFrame, skillsFrame } from './library.ts';
 
 /** `interrupted` and `timedOut` are ends like `failed`; nothing stays "running" for ever. */
 export const runState = z.enum([
@@ -259,6 +260,8 @@ export const replyFrame = z.discriminatedUnion('type', [
   runsFrame,
   machinesFrame,
   messageFrame,
+  projectsFrame,
+  skillsFrame,
 ]);
 export type ReplyFrame = z.infer<typeof replyFrame>;
 
@@ -270,6 +273,8 @@ export const broadcast = z.discriminatedUnion('type', [
   convexStatusFrame,
   supervisorFrame,
   clientFrame,
+  projectsFrame,
+  skillsFrame,
 ]);
 export type Broadcast = z.infer<typeof broadcast>;
 

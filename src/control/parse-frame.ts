@@ -1,6 +1,7 @@
 /** One incoming text frame: a request, a prompt of the older client, or an error to answer. */
 import { z } from 'zod';
-import { approvalMode, controlRequest, sandboxMode, type ControlRequest } from './requests.ts';
+import { approvalMode, sandboxMode } from './modes.ts';
+import { controlRequest, type ControlRequest } from './requests.ts';
 import type { ControlError } from './frames.ts';
 
 export type ParsedFrame =

@@ -1,5 +1,7 @@
 /** Every request a client may send, one schema a verb. Unknown extra fields are ignored. */
 import { z } from 'zod';
+import { projectItem } from './library.ts';
+import { approvalMode, sandboxMode } from './modes.ts';
 
 const id = z.union([z.string().max(256), z.number()]).optional();
 
@@ -9,11 +11,6 @@ const opaqueId = z
   .min(1)
   .max(128)
   .regex(/^[A-Za-z0-9][A-Za-z0-9._:-]*$/, 'letters, digits, ".", "_", ":" and "-" only');
-
-export const sandboxMode = z.enum(['read-only', 'workspace-write', 'danger-full-access']);
-export type SandboxMode = z.infer<typeof sandboxMode>;
-export const approvalMode = z.enum(['never', 'on-request', 'on-failure', 'untrusted']);
-export type ApprovalMode = z.infer<typeof approvalMode>;
 
 /** Which session files; without any of these, all of them. */
 export const backfillSelection = z.object({
@@ -80,6 +77,12 @@ export const controlRequest = z.discriminatedUnion('control', [
     threadDocId: opaqueId.optional(),
   }),
   z.object({ control: z.literal('machines.list'), id }),
+  z.object({ control: z.literal('projects'), id }),
+  /** Written to its file first, and mirrored from there; keys that are no fields and the body stay. */
+  z.object({ control: z.literal('project.save'), id, project: projectItem }),
+  /** Without `projectId` the request's own `id` is the project's, as older clients send it. */
+  z.object({ control: z.literal('project.delete'), id, projectId: opaqueId.optional() }),
+  z.object({ control: z.literal('skills'), id, projectId: opaqueId.optional() }),
   z.object({
     control: z.literal('message.full'),
     id,

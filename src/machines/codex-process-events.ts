@@ -3,7 +3,7 @@
  * later. The driver is an actor; nothing here depends on how it speaks to Codex.
  */
 import type { ThreadItem, TokenUsage } from '../codex/thread-item.ts';
-import type { ApprovalMode, SandboxMode } from '../control/requests.ts';
+import type { ApprovalMode, SandboxMode } from '../control/modes.ts';
 import type { BridgeError } from '../errors.ts';
 
 export type CodexProcessEvent =

@@ -45,6 +45,8 @@ const announce = [
   'announceToWriter',
   'announceToSessions',
   'announceToRuns',
+  'announceToProjects',
+  'announceToSkills',
   'rememberAnnounced',
 ] as const;
 
@@ -88,6 +90,8 @@ const machine = setup({
     announceToWriter: announceTo(SYSTEM.writer),
     announceToSessions: announceTo(SYSTEM.sessions),
     announceToRuns: announceTo(SYSTEM.runs),
+    announceToProjects: announceTo(SYSTEM.projects),
+    announceToSkills: announceTo(SYSTEM.skills),
     rememberAnnounced: assign({ isAnnounced: ({ context }) => context.state === 'online' }),
     answerState: tell<ConvexLinkContext, ConvexLinkOwnEvent>(
       ({ event }) => (event.type === 'convex.state?' ? event.from : undefined),

@@ -72,6 +72,10 @@ const OWNERS: Record<Exclude<ControlVerb, ServerVerb>, SystemId> = {
   'runs.list': 'runs',
   interrupt: 'runs',
   'message.full': 'messages',
+  projects: 'projects',
+  'project.save': 'projects',
+  'project.delete': 'projects',
+  skills: 'skills',
 };
 
 export const gateway = setup({

@@ -17,6 +17,8 @@ export const SYSTEM = {
   runs: 'runs',
   gateway: 'gateway',
   messages: 'messages',
+  projects: 'projects',
+  skills: 'skills',
   registry: 'registry',
 } as const;
 export type SystemId = (typeof SYSTEM)[keyof typeof SYSTEM];

@@ -1,7 +1,7 @@
 /** What a run and the keeper of all runs (`runs`) tell one another. */
 import type { ThreadItem, TokenUsage } from '../codex/thread-item.ts';
 import type { RunState } from '../control/frames.ts';
-import type { ApprovalMode, SandboxMode } from '../control/requests.ts';
+import type { ApprovalMode, SandboxMode } from '../control/modes.ts';
 import type { BridgeError } from '../errors.ts';
 import type { RunPlan } from './codex-process-events.ts';
 

@@ -1,6 +1,6 @@
 /** What the keeper of all runs hears, keeps in mind, and needs done outside. */
 import type { DoneActorEvent, ErrorActorEvent } from 'xstate';
-import type { ApprovalMode, SandboxMode } from '../control/requests.ts';
+import type { ApprovalMode, SandboxMode } from '../control/modes.ts';
 import type {
   ControlRequestEvent,
   ConvexLinkEvent,

@@ -2,17 +2,19 @@ import { expect, expectTypeOf, it } from 'vitest';
 import type { Infer } from 'convex/values';
 import * as cursors from '../../convex/cursors.ts';
 import * as messages from '../../convex/messages.ts';
+import * as projects from '../../convex/projects.ts';
 import * as runs from '../../convex/runs.ts';
+import * as skills from '../../convex/skills.ts';
 import * as threads from '../../convex/threads.ts';
 import type { fileCursor, threadItem, threadPatch } from '../../convex/validators.ts';
 import type { ThreadItem, ThreadPatch } from '../../src/codex/thread-item.ts';
-import { approvalMode, sandboxMode } from '../../src/control/requests.ts';
+import { approvalMode, sandboxMode } from '../../src/control/modes.ts';
 import type { FileCursor, WriteResult } from '../../src/machines/protocol.ts';
 import * as validators from '../../convex/validators.ts';
 
-const faces = { cursors, messages, runs, threads };
+const faces = { cursors, messages, projects, runs, skills, threads };
 
-/** Public names that clients rely on. Projects and skills come with their own tables. */
+/** Public names that clients rely on. */
 const endpoints = [
   'cursors:forMachine',
   'messages:byId',
@@ -24,6 +26,11 @@ const endpoints = [
   'messages:provisional',
   'messages:search',
   'messages:upsertStreamed',
+  'projects:byId',
+  'projects:forMachine',
+  'projects:list',
+  'projects:remove',
+  'projects:upsertFromFs',
   'runs:active',
   'runs:complete',
   'runs:enqueue',
@@ -31,6 +38,12 @@ const endpoints = [
   'runs:interrupt',
   'runs:lease',
   'runs:listForThread',
+  'skills:bulkUpsertFromFs',
+  'skills:forMachine',
+  'skills:listAll',
+  'skills:listByScope',
+  'skills:removeByScope',
+  'skills:upsertFromFs',
   'threads:byId',
   'threads:create',
   'threads:list',
@@ -73,6 +86,10 @@ it('a folder beside a face registers nothing of its own', async () => {
     import('../../convex/cursors/queries.ts'),
     import('../../convex/messages/queries.ts'),
     import('../../convex/messages/mutations.ts'),
+    import('../../convex/projects/queries.ts'),
+    import('../../convex/projects/mutations.ts'),
+    import('../../convex/skills/queries.ts'),
+    import('../../convex/skills/mutations.ts'),
     import('../../convex/runs/queries.ts'),
     import('../../convex/runs/mutations.ts'),
     import('../../convex/threads/queries.ts'),
