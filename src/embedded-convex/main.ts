@@ -7,6 +7,7 @@ import { DiskFullNotice } from './disk-full-notice.ts';
 import { EngineError } from './engine-error.ts';
 import type { FunctionsSource } from './executor-options.ts';
 import { loadFunctions } from './runtime/bundle.ts';
+import { unservedFiles } from './runtime/discover.ts';
 import { startServer } from './server.ts';
 import type { SetAside } from './set-aside.ts';
 import type { RunningServer } from './server.ts';
@@ -53,6 +54,7 @@ async function main(): Promise<void> {
   const server = await serve(executor, options);
   const { url, port } = server;
   process.stdout.write(`${JSON.stringify({ ready: true, url, port, instanceName, setAside })}\n`);
+  tellUnserved(options.functions);
   const watch = options.watch ? follow(options.functions, functions.code, executor) : null;
   await stopRequested;
   await watch?.close();
@@ -71,6 +73,12 @@ async function serve(executor: Executor, options: Arguments): Promise<RunningSer
     await executor.close();
     throw error;
   }
+}
+
+/** They are no reason not to start, but nobody should wait for them. */
+function tellUnserved(source: FunctionsSource): void {
+  if (!('folder' in source)) return;
+  for (const line of unservedFiles(source.folder)) process.stdout.write(`${line}\n`);
 }
 
 function follow(source: FunctionsSource, code: string, executor: Executor): FunctionsWatch | null {

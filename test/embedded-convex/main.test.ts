@@ -8,6 +8,7 @@ import { loadAdminKey } from '../../src/embedded-convex/admin-key.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { api, functionsFolder } from './support/backend.ts';
 import { freePort, spawnBackend, spawnMain } from './support/backend-process.ts';
+import { writeFunctions } from './support/functions-folder.ts';
 import { watch } from './support/values-seen.ts';
 
 test('it says where it listens in one line, and serves there', async () => {
@@ -30,6 +31,20 @@ test('it says where it listens in one line, and serves there', async () => {
     body: JSON.stringify({ path: 'rooms:secret', args: {} }),
   });
   expect(await response.json()).toEqual({ status: 'success', value: 'internal' });
+});
+
+test('what a deployment would take from the folder, and it does not, is named at start', async () => {
+  using folder = temporaryFolder();
+  const functions = writeFunctions(folder.path, {
+    'crons.ts': `import { cronJobs } from 'convex/server'; export default cronJobs();`,
+    'http.ts': `import { httpRouter } from 'convex/server'; export default httpRouter();`,
+    'convex.config.ts': `import { defineApp } from 'convex/server'; export default defineApp();`,
+  });
+  await using backend = spawnMain('--db', join(folder.path, 'db'), '--functions', functions);
+  await backend.ready;
+  expect(await backend.line('crons.ts')).toContain('does not run its jobs');
+  expect(await backend.line('http.ts')).toContain('does not serve its routes');
+  expect(await backend.line('convex.config.ts')).toContain('has no components');
 });
 
 // Windows has no such modes; there the folder's own access list protects the file.

@@ -29,6 +29,20 @@ export function discoverFunctions(folder: string): DiscoveredFunctions {
   return { modules, schemaFile: root(schemaName), authConfigFile: root(authConfigName) };
 }
 
+/** What a deployment would take from the folder and we do not: each file, and what becomes of it. */
+export function unservedFiles(folder: string): string[] {
+  return readdirSync(folder).flatMap((file) => {
+    const found = unserved.find(({ name }) => name.test(file));
+    return found === undefined ? [] : [`${file}: ${found.consequence}`];
+  });
+}
+
+const unserved = [
+  { name: /^crons\.[jt]sx?$/, consequence: 'the embedded backend does not run its jobs' },
+  { name: /^http\.[jt]sx?$/, consequence: 'the embedded backend does not serve its routes' },
+  { name: /^convex\.config\.[jt]s$/, consequence: 'the embedded backend has no components' },
+];
+
 function listFiles(folder: string): string[] {
   try {
     return walk(folder, true);
