@@ -1,5 +1,6 @@
-import { convexToJson, jsonToConvex } from 'convex/values';
+import { convexToJson } from 'convex/values';
 import type { JSONValue, Value } from 'convex/values';
+import { fromJson } from './values/from-json.ts';
 import { checkDocument } from './values/size.ts';
 
 export type DocValue = { [field: string]: Value | undefined };
@@ -43,7 +44,7 @@ export class Doc {
   /** Shared by everyone who holds this document: never change it. */
   get value(): DocValue {
     // `encode` made the text from an object.
-    this.#value ??= jsonToConvex(this.#object()) as DocValue;
+    this.#value ??= fromJson(this.#object()) as DocValue;
     return this.#value;
   }
 
@@ -54,7 +55,7 @@ export class Doc {
       if (typeof at !== 'object' || at === null || Array.isArray(at)) return undefined;
       at = Object.hasOwn(at, name) ? at[name] : undefined;
     }
-    return at === undefined ? undefined : jsonToConvex(at);
+    return at === undefined ? undefined : fromJson(at);
   }
 
   #object(): { [field: string]: JSONValue } {

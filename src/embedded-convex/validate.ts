@@ -70,10 +70,7 @@ function check(validator: Validator, value: Value, tableNames: TableNames): Mism
         : noMatch(validator, value);
     case 'record':
       if (!isObject(value)) return noMatch(validator, value);
-      return firstMismatch(sortedFields(value), ([name, field]) => {
-        const keyMismatch = at('.keys()', check(validator.keys, name, tableNames));
-        return keyMismatch ?? at('.values()', check(validator.values, field, tableNames));
-      });
+      return checkRecord(validator, value, tableNames);
     default:
       return hasType(validator.type, value) ? null : noMatch(validator, value);
   }
@@ -120,6 +117,23 @@ function checkId(
     (context) =>
       `Found ID "${value}" from ${origin}, which does not match the table name in validator \`v.id("${validator.tableName}")\`.${context}`,
   );
+}
+
+function checkRecord(
+  validator: Extract<Validator, { type: 'record' }>,
+  record: ValueObject,
+  tableNames: TableNames,
+): Mismatch | null {
+  const checkField = (name: string, field: Value): Mismatch | null =>
+    at('.keys()', check(validator.keys, name, tableNames)) ??
+    at('.values()', check(validator.values, field, tableNames));
+  // Most records fit: the order counts only for which of several mismatches is reported.
+  const fits = Object.keys(record).every((name) => {
+    const field = record[name];
+    return field === undefined || checkField(name, field) === null;
+  });
+  if (fits) return null;
+  return firstMismatch(sortedFields(record), ([name, field]) => checkField(name, field));
 }
 
 function checkObject(

@@ -11,8 +11,8 @@ import { BridgeError } from '../../errors.ts';
 import type { LineParser, ParsedLines, ParserState } from './line-parser.ts';
 import type { FromParsingThread, ToParsingThread } from './parsing-protocol.ts';
 
-/** MiB. Some files at once, each with a chunk and what later lines need of earlier ones. */
-const HEAP_LIMIT = 256;
+/** Of its heap. Some files at once, each with a chunk and what later lines need of earlier ones. */
+const LIMITS = { maxOldGenerationSizeMb: 128, maxYoungGenerationSizeMb: 12 };
 /** Milliseconds that the thread is kept when nobody reads history any more. */
 const IDLE_LIMIT = 5_000;
 
@@ -42,7 +42,7 @@ export class ParsingThread {
   #start(): Worker {
     const worker = new Worker(parsingEntry(), {
       env: {},
-      resourceLimits: { maxOldGenerationSizeMb: HEAP_LIMIT },
+      resourceLimits: LIMITS,
     });
     // It must not keep a process alive that has nothing else to do.
     worker.unref();

@@ -1,10 +1,10 @@
-import { jsonToConvex } from 'convex/values';
 import type { JSONValue, Value } from 'convex/values';
 import type { FunctionKind } from '../executor.ts';
 import { FunctionError } from '../function-error.ts';
 import { argumentsProblem, returnsProblem } from '../validate.ts';
 import type { TableNames } from '../validate.ts';
 import { displayBytes } from '../values/display.ts';
+import { fromJson } from '../values/from-json.ts';
 import { measure } from '../values/size.ts';
 import { FunctionFailure } from './function-failure.ts';
 import type { FunctionLookup, RegisteredFunction } from './function-registry.ts';
@@ -54,7 +54,7 @@ export function checkResult(
   // A short text of any shape is within every limit, so only a validator has to look at it.
   if (called.returns === null && result.length < maximumUncheckedLength) return result;
   const invalid = `Function ${called.path} return value invalid`;
-  const value = translating(invalid, () => jsonToConvex(parse(result)));
+  const value = translating(invalid, () => fromJson(parse(result)));
   const { size } = translating(invalid, () => measure(value));
   if (size > maximumValueBytes) {
     throw failure(
@@ -84,7 +84,7 @@ function readArguments(called: RegisteredFunction, args: string): Value {
     if (!Array.isArray(list) || list.length !== 1) {
       throw new FunctionError('InvalidArguments', 'expected one object of named arguments');
     }
-    const value = jsonToConvex(list[0] ?? null);
+    const value = fromJson(list[0] ?? null);
     if (typeof value !== 'object' || value === null || Array.isArray(value)) {
       throw new FunctionError('InvalidArguments', 'the arguments are not an object');
     }

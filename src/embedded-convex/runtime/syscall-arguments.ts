@@ -1,7 +1,7 @@
-import { jsonToConvex } from 'convex/values';
 import type { JSONValue, Value } from 'convex/values';
 import type { DocValue } from '../doc.ts';
 import { FunctionError } from '../function-error.ts';
+import { fromJson } from '../values/from-json.ts';
 
 /**
  * The arguments of one syscall. `convex/server` writes them, but a function may call
@@ -75,7 +75,7 @@ export class SyscallArguments {
 
   #value(json: JSONValue): Value {
     try {
-      return jsonToConvex(json);
+      return fromJson(json);
     } catch (error) {
       throw invalid(this.#operation, error instanceof Error ? error.message : String(error));
     }

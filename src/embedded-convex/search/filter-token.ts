@@ -10,9 +10,21 @@ import { encodeKey } from '../values/keys.ts';
  * the field's place in its index. Begins with a character that no term of a text has.
  */
 export function filterToken(position: number, value: Value | undefined): string {
+  return `¶${position.toString(36)}${typeof value === 'string' ? ofString(value) : digest(value)}`;
+}
+
+// Neighbouring documents nearly always agree in what they can be filtered by.
+let latest = { value: '', digest: '' };
+
+function ofString(value: string): string {
+  if (latest.digest === '' || latest.value !== value) latest = { value, digest: digest(value) };
+  return latest.digest;
+}
+
+function digest(value: Value | undefined): string {
   const key = encodeKey([value]);
   const bytes = key.length < hashBytes ? key : createHash('sha256').update(key).digest();
-  return `¶${position.toString(36)}${Buffer.from(bytes).toString('hex')}`;
+  return Buffer.from(bytes).toString('hex');
 }
 
 /** Longer keys are stored as their SHA-256, as upstream stores them. */

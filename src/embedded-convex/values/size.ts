@@ -138,7 +138,7 @@ function checkFieldName(name: string): void {
 }
 
 /** Printable ASCII, not starting with `$`. A loop: every field of every write comes by here. */
-function isFieldName(name: string): boolean {
+export function isFieldName(name: string): boolean {
   if (name.length > maximumFieldNameLength || name.charCodeAt(0) === 0x24) return false;
   for (let at = 0; at < name.length; at += 1) {
     const code = name.charCodeAt(at);
