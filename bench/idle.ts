@@ -1,90 +1,70 @@
-/** What the daemon and its backend cost while nothing happens, with many quiet files. */
-import { existsSync, readFileSync } from 'node:fs';
+/** What many quiet files cost: until the daemon is ready again, and while nothing happens. */
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { watchStatusFrame } from '../src/control/frames.ts';
-import { startDaemonProcess } from '../test/support/daemon-process.ts';
 import { createSession } from '../test/support/session-writer.ts';
 import { temporaryFolder } from '../test/support/temporary-folder.ts';
+import { startBuiltDaemon } from './built-daemon.ts';
+import { imported, pause } from './imported.ts';
+import { backendOf, processUsage, watchCount, type ProcessUsage } from './process-usage.ts';
 import type { Figures } from './run.ts';
 
-const FILES = 2_000;
-const MINUTE_MS = 60_000;
+const DIRECTORIES = 400;
+const FILES_PER_DIRECTORY = 50;
+const FILES = DIRECTORIES * FILES_PER_DIRECTORY;
+const DAY_MS = 24 * 60 * 60_000;
 /** Long enough to hold one full sweep, which comes once a minute. */
 const IDLE_MS = 75_000;
 
 export async function measure(): Promise<Figures> {
   using folder = temporaryFolder();
   for (let index = 0; index < FILES; index += 1) {
+    const day = Math.floor(index / FILES_PER_DIRECTORY) + 1;
     const session = createSession(join(folder.path, 'codex'), {
-      at: new Date(Date.now() - index * 60 * MINUTE_MS),
+      at: new Date(Date.now() - day * DAY_MS),
     });
     session.user(`Question ${index}`);
     session.assistant(`Answer ${index}`);
     session.endTurn();
   }
-  await using daemon = await startDaemonProcess({ folder: folder.path });
+  await importAll(folder.path);
+  const bare = await execa(process.execPath, ['-e', 'console.log(process.memoryUsage().rss)']);
+
+  const start = performance.now();
+  await using daemon = await startBuiltDaemon(folder.path);
+  const served = performance.now();
   const bridge = await daemon.connect();
-  const isDone = async () => {
-    const status = watchStatusFrame.parse(await bridge.request('sessions.watch_status'));
-    return status.files.known >= FILES && status.files.behind === 0;
-  };
-  while (!(await isDone())) await pause(200);
+  await imported(bridge, FILES);
+  const ready = performance.now();
   bridge.close();
   await pause(5_000);
-  const before = await usage(daemon.pid);
+  const before = await processUsage(daemon.pid);
   await pause(IDLE_MS);
-  const after = await usage(daemon.pid);
-  const bare = await execa(process.execPath, ['-e', 'console.log(process.memoryUsage().rss)']);
+  const after = await processUsage(daemon.pid);
+  const own = after.find(({ pid }) => pid === daemon.pid);
+  const mb = (bytes = 0) => `${(bytes / 1e6).toFixed(0)} MB`;
+  const share = (processes: ProcessUsage[], earlier: ProcessUsage[]) =>
+    `${(((cpu(processes) - cpu(earlier)) / (IDLE_MS / 1000)) * 100).toFixed(2)} %`;
+  const isOwn = ({ pid }: ProcessUsage) => pid === daemon.pid;
   return {
-    'quiet session files': String(FILES),
-    'RSS of daemon and its children': after
-      .map(({ command, rss }) => `${command} ${(rss / 1e6).toFixed(0)} MB`)
-      .join(', '),
-    'RSS of a bare Node': `${(Number(bare.stdout) / 1e6).toFixed(0)} MB`,
-    'CPU of all of them': `${(((total(after) - total(before)) / (IDLE_MS / 1000)) * 100).toFixed(2)} %`,
+    'quiet session files': `${FILES} in ${DIRECTORIES} directories`,
+    'control and Convex served after': `${((served - start) / 1000).toFixed(2)} s`,
+    'all cursors known after': `${((ready - start) / 1000).toFixed(2)} s`,
+    'RSS of the daemon': mb(own?.rss),
+    'above that of a bare Node': mb((own?.rss ?? 0) - Number(bare.stdout)),
+    'RSS of the backend': mb(backendOf(after)?.rss),
+    'CPU of the daemon': share(after.filter(isOwn), before.filter(isOwn)),
+    'CPU of all of them': share(after, before),
+    'watches of the daemon': String(watchCount(daemon.pid) ?? 'not known here'),
   };
 }
 
-interface ProcessUsage {
-  command: string;
-  rss: number;
-  cpuSeconds: number;
+async function importAll(folder: string): Promise<void> {
+  await using daemon = await startBuiltDaemon(folder);
+  const bridge = await daemon.connect();
+  await imported(bridge, FILES);
+  bridge.close();
 }
 
-/** The process and its direct children, by `ps`, which Linux and macOS share. */
-async function usage(pid: number): Promise<ProcessUsage[]> {
-  const { stdout } = await execa('ps', ['-A', '-o', 'pid=,ppid=,rss=,time=,comm=']);
-  return stdout
-    .split('\n')
-    .map((line) => line.trim().split(/\s+/))
-    .filter(([id, parent]) => Number(id) === pid || Number(parent) === pid)
-    .map(([id, , rss, time, command]) => ({
-      command: Number(id) === pid ? 'daemon' : (command ?? ''),
-      rss: Number(rss) * 1024,
-      cpuSeconds: fineSeconds(id ?? '') ?? seconds(time ?? '0'),
-    }));
-}
-
-/** Linux counts in ticks of 10 ms, where ps shows whole seconds (proc(5), fields 14 and 15). */
-function fineSeconds(pid: string): number | undefined {
-  const path = `/proc/${pid}/stat`;
-  if (!existsSync(path)) return undefined;
-  const fields = readFileSync(path, 'utf8')
-    .replace(/^.*\) /, '')
-    .split(' ');
-  return (Number(fields[11]) + Number(fields[12])) / 100;
-}
-
-/** `[[dd-]hh:]mm:ss[.ff]`, as ps prints it. */
-function seconds(time: string): number {
-  return time.split(/[-:]/).reduce((sum, part) => sum * 60 + Number(part), 0);
-}
-
-function total(processes: ProcessUsage[]): number {
+function cpu(processes: ProcessUsage[]): number {
   return processes.reduce((sum, { cpuSeconds }) => sum + cpuSeconds, 0);
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

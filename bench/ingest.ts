@@ -1,10 +1,9 @@
 /** Bulk import of session files into the embedded backend, against JSON.parse of the same lines. */
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { watchStatusFrame, type WatchStatusFrame } from '../src/control/frames.ts';
-import type { BridgeConnection } from '../src/control/connect-bridge.ts';
-import { startDaemonProcess } from '../test/support/daemon-process.ts';
 import { temporaryFolder } from '../test/support/temporary-folder.ts';
+import { startBuiltDaemon } from './built-daemon.ts';
+import { imported } from './imported.ts';
 import { writeRealisticSession } from './material/realistic-session.ts';
 import { percentile } from './percentile.ts';
 import type { Figures } from './run.ts';
@@ -12,8 +11,6 @@ import type { Figures } from './run.ts';
 const FILES = 40;
 const FILE_BYTES = 2_500_000;
 const MINUTE_MS = 60_000;
-/** How often the status is asked for, in ms; it is what the result is rounded to. */
-const POLL_MS = 50;
 
 export async function measure(): Promise<Figures> {
   using folder = temporaryFolder();
@@ -32,10 +29,10 @@ export async function measure(): Promise<Figures> {
   );
 
   const start = performance.now();
-  await using daemon = await startDaemonProcess({ folder: folder.path });
+  await using daemon = await startBuiltDaemon(folder.path);
   const served = performance.now();
   const bridge = await daemon.connect();
-  const status = await imported(bridge);
+  const status = await imported(bridge, FILES);
   const seconds = (performance.now() - served) / 1000;
   bridge.close();
   const rate = megabytes / seconds;
@@ -47,15 +44,6 @@ export async function measure(): Promise<Figures> {
     'JSON.parse of the same lines': `${(megabytes / parseSeconds).toFixed(0)} MB/s`,
     ratio: (rate / (megabytes / parseSeconds)).toFixed(3),
   };
-}
-
-async function imported(bridge: BridgeConnection): Promise<WatchStatusFrame> {
-  while (true) {
-    const status = watchStatusFrame.parse(await bridge.request('sessions.watch_status'));
-    if (status.files.known >= FILES && status.files.behind === 0 && status.bytes.pending === 0)
-      return status;
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-  }
 }
 
 function parseAll(paths: string[]): number {

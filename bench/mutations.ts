@@ -2,9 +2,9 @@
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { makeFunctionReference } from 'convex/server';
-import { startDaemonProcess } from '../test/support/daemon-process.ts';
 import { subscribe } from '../test/support/subscriber.ts';
 import { temporaryFolder } from '../test/support/temporary-folder.ts';
+import { startBuiltDaemon } from './built-daemon.ts';
 import type { Figures } from './run.ts';
 
 const COUNT = 2_000;
@@ -16,7 +16,7 @@ const create = makeFunctionReference<'mutation', { title: string; cwd: string },
 
 export async function measure(): Promise<Figures> {
   using folder = temporaryFolder();
-  await using daemon = await startDaemonProcess({ folder: folder.path });
+  await using daemon = await startBuiltDaemon(folder.path);
   const { client } = subscribe(daemon);
   const mutate = async (count: number) => {
     for (let index = 0; index < count; index += 1) {

@@ -3,13 +3,27 @@
  * same run, because absolute figures say more about the machine than about us.
  */
 import { cpus, totalmem } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { execa } from 'execa';
 
-const BENCHMARKS = ['latency', 'ingest', 'secrets', 'mutations', 'idle', 'backend'] as const;
+const BENCHMARKS = [
+  'latency',
+  'ingest',
+  'pressure',
+  'secrets',
+  'mutations',
+  'idle',
+  'memory',
+  'backend',
+] as const;
 
 /** What a benchmark found: figures by name, in the order in which they are to be read. */
 export type Figures = Record<string, string>;
 
 const wanted = process.argv.slice(2);
+await execa(process.execPath, [fileURLToPath(new URL('../scripts/build.ts', import.meta.url))], {
+  preferLocal: true,
+});
 console.log(
   `Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model.trim()}, ${Math.round(totalmem() / 2 ** 30)} GiB`,
 );

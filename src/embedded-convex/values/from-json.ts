@@ -7,8 +7,7 @@ import { isFieldName } from './size.ts';
  * any more: nearly all JSON is the value that it stands for. Throws as that does.
  */
 export function fromJson(json: JSONValue): Value {
-  // Checked a moment before.
-  return isItself(json) ? (json as Value) : jsonToConvex(json);
+  return isItself(json) ? json : jsonToConvex(json);
 }
 
 /** Nothing in it stands for something else, and all names are good. */
