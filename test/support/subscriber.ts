@@ -18,6 +18,7 @@ interface ThreadRow {
 export interface MessageRow {
   _id: string;
   key: string;
+  turnId?: string;
   kind: string;
   role?: string;
   text?: string;

@@ -119,6 +119,7 @@ export const leftOutBecause = {
   empty: 'nothing to read in it',
   nothingNew: 'says again what is known',
   stillRunning: 'the command goes on in the background, its end comes as an item',
+  ofCompaction: 'what the model thought while it shortened its context',
   unnamedTurn: 'a turn without an id',
   otherThread: 'the session meta of another thread',
 } as const;

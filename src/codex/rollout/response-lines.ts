@@ -57,6 +57,7 @@ export const responseLines = {
     // Before 0.148 each paragraph was displayed by an event of its own.
     const rest = all.filter((paragraph) => !state.reasons.take(paragraph));
     if (all.length === 0) return leftOutBecause.empty;
+    if (isOfCompaction(line)) return leftOutBecause.ofCompaction;
     const isShown = id !== undefined && state.shown.has(id);
     if (isShown || rest.length === 0) return leftOutBecause.sameAsItem;
     for (const paragraph of rest) state.reasonCopies.add(paragraph);
@@ -131,7 +132,7 @@ function assistantMessage(context: LineContext, parsed: Message): string | undef
   }
   if (state.pairs.wasDisplayed('assistant', body)) return leftOutBecause.sameAsItem;
   if (body === '') return leftOutBecause.empty;
-  if (line.metadata?.['compaction_output'] !== undefined) return preface(context, parsed, 'system');
+  if (isOfCompaction(line)) return preface(context, parsed, 'system');
   const item = messageItem(context, parsed, 'message');
   if (state.isBare || !state.pairs.hasDisplayed) {
     // Nothing says that it will be displayed. If it is, then under the same id.
@@ -140,6 +141,11 @@ function assistantMessage(context: LineContext, parsed: Message): string | undef
   }
   state.pairs.wait('assistant', body, context.bound(state.placed(item)));
   return leftOutBecause.sameAsItem;
+}
+
+/** From 0.165: what the model wrote to shorten its own context, which nobody was shown. */
+function isOfCompaction({ metadata }: LineContext['line']): boolean {
+  return metadata?.['compaction_output'] !== undefined;
 }
 
 const CWD = /<environment_context>[^]*?<cwd>([^<\n]+)<\/cwd>/;

@@ -351,6 +351,15 @@ test('a compaction keeps its summary as preface and shows that it happened', () 
   expect(rows(meta(), started(), marked)).toEqual(['preface system SUMMARY']);
 });
 
+test('what the model thought while it compacted is no part of the conversation', () => {
+  const thought = next(
+    'response_item',
+    { type: 'reasoning', id: 'rs_1', summary: [{ type: 'summary_text', text: 'shorter' }] },
+    { metadata: { compaction_output: true } },
+  );
+  expect(rows(meta(), started(), thought)).toEqual([]);
+});
+
 test('images become references, never base64', () => {
   const image = Buffer.from('a picture').toString('base64');
   const url = `data:image/png;base64,${image}`;
