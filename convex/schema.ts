@@ -20,8 +20,8 @@ import {
 
 export default defineSchema({
   /**
-   * One conversation. Written by `messages:ingest` and `threads:upsertFromStream`
-   * (the bridge), by `threads:create`, `threads:rename` and `runs:enqueue` (apps).
+   * One conversation. Written by `messages:ingest`, `messages:repair` and
+   * `threads:upsertFromStream` (the bridge), by `threads:create`, `threads:rename` and `runs:enqueue` (apps).
    * Read by every list of conversations. Never deleted.
    */
   threads: defineTable({
@@ -66,8 +66,8 @@ export default defineSchema({
 
   /**
    * One item of a conversation. Written by `messages:ingest`, `upsertStreamed`,
-   * `finalizeStreamed` and `create` (the bridge), and by `runs:enqueue` (the prompt).
-   * Read by whoever shows the conversation. Never deleted.
+   * `finalizeStreamed`, `repair` and `create` (the bridge), and by `runs:enqueue` (the
+   * prompt). Read by whoever shows the conversation. Deleted only by `messages:repair`.
    */
   messages: defineTable({
     threadId: v.string(),

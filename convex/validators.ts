@@ -178,3 +178,14 @@ export const skillFields = v.object({
   projectId: v.optional(v.string()),
   path: v.optional(v.string()),
 });
+
+/** What a thread says about its rows of kind `message`: how many that were not taken back, and when the newest was. */
+export const threadCounters = v.object({ messageCount: v.number(), lastMessageAt: v.number() });
+
+/** What a repair did; `left` are rows that have changed since they were compared. */
+export const repairResult = v.object({
+  replaced: v.number(),
+  removed: v.number(),
+  recounted: v.boolean(),
+  left: v.number(),
+});

@@ -15,7 +15,8 @@ import { createSightings } from '../src/codex/sightings.ts';
 import type { ThreadItem } from '../src/codex/thread-item.ts';
 import { finalItems, linesOf, readExec, readRollout } from '../test/support/codex-files.ts';
 import { RowStore } from '../test/support/row-store.ts';
-import { countMessages, type MessageCounts } from './count-messages.ts';
+import type { MessageCounts } from '../src/actors/verify/message-count.ts';
+import { countMessages } from './count-messages.ts';
 
 /** Orders in which the two sides of a run are tried. */
 const ORDERS = ['stream first', 'file first', 'in turns'] as const;

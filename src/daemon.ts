@@ -25,6 +25,7 @@ import { Redaction } from './actors/convex/redaction.ts';
 import { createMessageReader } from './actors/messages/message-reader.ts';
 import { messageLookup } from './actors/messages/message-lookup.ts';
 import { readInThread } from './actors/messages/whole-item-thread.ts';
+import { createVerifier } from './actors/verify/verifier.ts';
 import { gatewayServer } from './actors/gateway/server.ts';
 import { createRegistryActor, type BridgeFacts } from './actors/registry-actor.ts';
 import { createRegistry } from './actors/registry.ts';
@@ -131,6 +132,7 @@ export function startDaemon(config: Config): Daemon {
         backfillChild(parts),
         libraryChild(parts),
         messagesChild(parts),
+        verifierChild(parts),
         runsChild(parts),
       ],
     },
@@ -353,6 +355,22 @@ function messagesChild({ connection, redaction }: Parts): ChildSpec {
       lookup: messageLookup(connection),
       readItem: readInThread,
       redact: (item, directory) => redaction.item(item, directory),
+    }),
+    restart: 'permanent',
+    shutdown: 'brutal_kill',
+  });
+}
+
+function verifierChild({ config, connection, identity, redaction, tokens }: Parts): ChildSpec {
+  return childSpec({
+    id: SYSTEM.verifier,
+    systemId: SYSTEM.verifier,
+    logic: createVerifier({
+      root: config.sessionsRoot,
+      machineId: identity.machineId,
+      redaction,
+      url: () => connection.url,
+      token: async () => (await tokens.sign('bridge')).token,
     }),
     restart: 'permanent',
     shutdown: 'brutal_kill',

@@ -16,6 +16,11 @@ export function parsingEntry(): URL {
   return new URL(`./actors/sessions/parsing-worker${extension}`, import.meta.url);
 }
 
+/** The thread that compares session files with their rows. */
+export function verifyEntry(): URL {
+  return new URL(`./actors/verify/worker${extension}`, import.meta.url);
+}
+
 /** The bridge's own Convex functions: their folder, or what `npm run build` bundled of it. */
 export function functionsSource(): { folder: string } | { bundleFile: string } {
   return isBuilt ? { bundleFile: here('../functions.js') } : { folder: here('../convex') };

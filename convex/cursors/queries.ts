@@ -21,3 +21,18 @@ export const forMachine = defineQuery({
     };
   },
 });
+
+/** The cursor of one file; null when nothing of it has been read. */
+export const byPath = defineQuery({
+  args: { machineId: v.string(), path: v.string() },
+  returns: v.union(v.object({ ...fileCursor.fields, updatedAt: v.number() }), v.null()),
+  handler: async (ctx, { machineId, path }) => {
+    const row = await ctx.db
+      .query('cursors')
+      .withIndex('by_machine_path', (q) => q.eq('machineId', machineId).eq('path', path))
+      .unique();
+    if (row === null) return null;
+    const { _id, _creationTime, machineId: _machineId, ...cursor } = row;
+    return cursor;
+  },
+});

@@ -8,10 +8,13 @@ import {
   itemData,
   itemKind,
   messageRole,
+  repairResult,
+  threadCounters,
   threadItem,
   threadPatch,
 } from '../validators.ts';
 import { ingestBatch } from './ingest.ts';
+import { repairRows } from './repair.ts';
 import { writeFinal, writePiece } from './streamed.ts';
 
 /** See `ingest.ts`. At most 500 items and 4 MiB a batch. */
@@ -24,6 +27,23 @@ export const ingest = defineMutation({
   },
   returns: ingestResult,
   handler: ingestBatch,
+});
+
+/**
+ * Puts right what `oa-bridge verify --repair` has found wrong. `seen` is a row's
+ * `updatedAt`, or else its `createdAt`, when it was compared: a row that has changed since
+ * is left as it is. At most 500 rows and 4 MiB a call.
+ */
+export const repair = defineMutation({
+  args: {
+    threadId: v.string(),
+    replace: v.array(v.object({ id: v.id('messages'), seen: v.number(), item: threadItem })),
+    remove: v.array(v.object({ id: v.id('messages'), seen: v.number() })),
+    /** What the thread's counters said, and what its rows say; left when they have moved. */
+    recount: v.optional(v.object({ was: threadCounters, is: threadCounters })),
+  },
+  returns: repairResult,
+  handler: repairRows,
 });
 
 /** A row that comes from neither a run nor a session file; its key is its own id. */

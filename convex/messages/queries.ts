@@ -17,7 +17,7 @@ const message = schema.doc('messages');
 const USUAL_MESSAGES = 100;
 const MOST_MESSAGES = 500;
 
-/** Rows that a search gives, and the best ones among which it looks for them. */
+/** Rows that a search gives when no number is asked for, and the best ones among which it looks for them. */
 const FOUND_MESSAGES = 50;
 const SEARCHED_MESSAGES = 200;
 
@@ -54,6 +54,28 @@ export const forThread = defineQuery({
   },
 });
 
+/**
+ * Every row of a conversation, page by page, in the order of the keys: for who compares
+ * all of them with something. A page ends early when it has 4 MiB; the rows end where a
+ * page is empty.
+ */
+export const inKeyOrder = defineQuery({
+  args: {
+    threadId: v.string(),
+    /** The key of the last row that the caller has. */
+    after: v.optional(v.string()),
+    limit: v.optional(v.number()),
+  },
+  returns: v.array(message),
+  handler: async (ctx, { threadId, after, limit }) => {
+    const rows = ctx.db.query('messages').withIndex('by_thread_key', (q) => {
+      const inThread = q.eq('threadId', threadId);
+      return after === undefined ? inThread : inThread.gt('key', after);
+    });
+    return await takePage([rows], pageSize(limit, USUAL_MESSAGES, MOST_MESSAGES));
+  },
+});
+
 export const byId = defineQuery({
   args: { id: v.id('messages') },
   returns: v.union(message, v.null()),
@@ -70,9 +92,12 @@ export const search = defineQuery({
     query: v.string(),
     threadId: v.optional(v.string()),
     kind: v.optional(itemKind),
+    /** At most 200. */
+    limit: v.optional(v.number()),
   },
   returns: v.array(message),
-  handler: async (ctx, { query, threadId, kind }) => {
+  handler: async (ctx, { query, threadId, kind, limit }) => {
+    const wanted = pageSize(limit, FOUND_MESSAGES, SEARCHED_MESSAGES);
     const found = ctx.db.query('messages').withSearchIndex('search_text', (q) => {
       const words = q.search('text', query);
       const inThread = threadId === undefined ? words : words.eq('threadId', threadId);
@@ -82,7 +107,7 @@ export const search = defineQuery({
     const best = await takePage([found], SEARCHED_MESSAGES);
     return best
       .filter((row) => row.reverted !== true && (kind !== undefined || row.kind !== 'preface'))
-      .slice(0, FOUND_MESSAGES);
+      .slice(0, wanted);
   },
 });
 

@@ -1,11 +1,13 @@
 /** The commands of `oa-bridge`, their arguments and their help. */
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 import { loadConfig, settings, type Config, type Setting, type SettingName } from '../config.ts';
 import { packageVersion } from '../version.ts';
 import type { BackfillFlags } from './backfill.ts';
 import type { ConvexFlags } from './convex.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
+import type { SearchFlags } from './search.ts';
 import type { TokenFlags } from './token.ts';
+import type { VerifyFlags } from './verify.ts';
 
 /**
  * Runs one command and returns its exit code.
@@ -63,6 +65,30 @@ export async function program(args: string[]): Promise<ExitCode> {
     .addHelpText('after', BACKFILL_HELP)
     .action((flags: Flags & BackfillFlags) =>
       run(async (config) => (await import('./backfill.ts')).backfill(config, flags))(flags),
+    );
+
+  withSettings(root.command('search'), LOCAL)
+    .description('find messages in all conversations; the last word may be half typed')
+    .argument('<words...>', 'what to look for')
+    .option('--thread <id>', 'only in this thread')
+    .addOption(new Option('--kind <kind>', 'only rows of this kind').choices(KINDS))
+    .option('--limit <number>', 'at most so many, 1 to 200 (default 20)')
+    .option('--json', 'for machines: the rows, each with the title of its thread')
+    .action((words: string[], flags: Flags & SearchFlags) =>
+      run(async (config) => (await import('./search.ts')).search(config, words.join(' '), flags))(
+        flags,
+      ),
+    );
+
+  withSettings(root.command('verify'), LOCAL)
+    .description('compare session files with what Convex holds of them; exit code 1: they differ')
+    .argument('[thread or file]', "a thread's id, or the path of a session file")
+    .option('--all', 'every session file on this machine')
+    .option('--repair', 'insert what is missing, and put right what differs')
+    .option('--remove-extra', 'with --repair: also delete rows that nothing accounts for')
+    .option('--json', 'for machines: the last bridge.sessions_verify frame as it is')
+    .action((target: string | undefined, flags: Flags & VerifyFlags) =>
+      run(async (config) => (await import('./verify.ts')).verify(config, target, flags))(flags),
     );
 
   withSettings(root.command('token'), ['home', 'token'])
@@ -146,6 +172,20 @@ const CONVEX: SettingName[] = ['home', 'convexPort', 'convexInterface', 'convexD
 const BACKFILL_HELP = `
 Ctrl-C ends only the watching: the backfill goes on in the bridge, over its restarts too.
 Exit codes: 0 all files are imported (or --detach), 1 some failed, or it was cancelled, 130 after Ctrl-C.`;
+
+/** Of rows; `preface` is what the harness told the model. */
+const KINDS = [
+  'message',
+  'reason',
+  'cmd',
+  'file',
+  'search',
+  'mcp',
+  'todo',
+  'turn',
+  'error',
+  'preface',
+];
 
 const ADMIN_HELP = `
 "npx convex run", "data" and "env list" work against it with

@@ -1,6 +1,7 @@
 /** Every frame that the daemon sends: replies, broadcasts and errors, with their schemas. */
 import { z } from 'zod';
 import { projectsFrame, skillsFrame } from './library.ts';
+import { sessionsVerifyFrame } from './verify-frames.ts';
 
 /** `interrupted` and `timedOut` are ends like `failed`; nothing stays "running" for ever. */
 export const runState = z.enum([
@@ -262,6 +263,7 @@ export const replyFrame = z.discriminatedUnion('type', [
   messageFrame,
   projectsFrame,
   skillsFrame,
+  sessionsVerifyFrame,
 ]);
 export type ReplyFrame = z.infer<typeof replyFrame>;
 
@@ -275,6 +277,7 @@ export const broadcast = z.discriminatedUnion('type', [
   clientFrame,
   projectsFrame,
   skillsFrame,
+  sessionsVerifyFrame,
 ]);
 export type Broadcast = z.infer<typeof broadcast>;
 

@@ -76,6 +76,27 @@ export const controlRequest = z.discriminatedUnion('control', [
     runId: opaqueId.optional(),
     threadDocId: opaqueId.optional(),
   }),
+  z
+    .object({
+      control: z.literal('sessions.verify'),
+      id,
+      /** Exactly one of these four. A thread by its document's id, its `threadId` or Codex's id. */
+      all: z.literal(true).optional(),
+      thread: opaqueId.optional(),
+      path: z.string().min(1).max(4096).optional(),
+      cancel: z.literal(true).optional(),
+      /** Inserts what is missing, patches what differs, corrects counters. */
+      repair: z.boolean().optional(),
+      /** With `repair`: also deletes rows that neither a file nor a run accounts for. */
+      removeExtra: z.boolean().optional(),
+    })
+    .refine(
+      (request) =>
+        [request.all, request.thread, request.path, request.cancel].filter(
+          (target) => target !== undefined,
+        ).length === 1,
+      'give exactly one of all, thread, path and cancel',
+    ),
   z.object({ control: z.literal('machines.list'), id }),
   z.object({ control: z.literal('projects'), id }),
   /** Written to its file first, and mirrored from there; keys that are no fields and the body stay. */

@@ -76,6 +76,7 @@ const OWNERS: Record<Exclude<ControlVerb, ServerVerb>, SystemId> = {
   'project.save': 'projects',
   'project.delete': 'projects',
   skills: 'skills',
+  'sessions.verify': 'verifier',
 };
 
 export const gateway = setup({

@@ -19,6 +19,7 @@ export const SYSTEM = {
   messages: 'messages',
   projects: 'projects',
   skills: 'skills',
+  verifier: 'verifier',
   registry: 'registry',
 } as const;
 export type SystemId = (typeof SYSTEM)[keyof typeof SYSTEM];

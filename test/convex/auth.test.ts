@@ -17,14 +17,17 @@ function someArguments(ids: { thread: string; run: string; message: string }) {
   const paginationOpts = { numItems: 1, cursor: null };
   const { thread, items } = fileBatch([message('k', 'text')]);
   const result: Record<string, Record<string, unknown>> = {
+    'cursors:byPath': { machineId: MACHINE, path: 'p' },
     'cursors:forMachine': { machineId: MACHINE, paginationOpts },
     'messages:byId': { id: ids.message },
     'messages:countForThread': { threadId: ids.thread },
     'messages:create': { threadId: ids.thread },
     'messages:finalizeStreamed': { threadId: ids.thread, key: 'k' },
     'messages:forThread': { threadId: ids.thread },
+    'messages:inKeyOrder': { threadId: ids.thread },
     'messages:ingest': { machineId: MACHINE, thread, items, cursor: cursorAt(1) },
     'messages:provisional': { machineId: MACHINE, paginationOpts },
+    'messages:repair': { threadId: ids.thread, replace: [], remove: [] },
     'messages:search': { query: 'text' },
     'messages:upsertStreamed': { threadId: ids.thread, ...message('s', 'text'), seq: 1 },
     'runs:active': {},

@@ -16,14 +16,17 @@ const faces = { cursors, messages, projects, runs, skills, threads };
 
 /** Public names that clients rely on. */
 const endpoints = [
+  'cursors:byPath',
   'cursors:forMachine',
   'messages:byId',
   'messages:countForThread',
   'messages:create',
   'messages:finalizeStreamed',
   'messages:forThread',
+  'messages:inKeyOrder',
   'messages:ingest',
   'messages:provisional',
+  'messages:repair',
   'messages:search',
   'messages:upsertStreamed',
   'projects:byId',

@@ -167,6 +167,29 @@ describe('streamed messages', () => {
   });
 });
 
+describe('messages:inKeyOrder', () => {
+  it('gives every row of a conversation once, page by page, and nothing of another', async () => {
+    const convex = backend();
+    const items = ['b', 'a', 'ü', 'c'].map((key, n) => message(key, key, n));
+    await convex.mutation(api.messages.ingest, fileBatch(items));
+    const other = { resumeId: 'codex-2', source: 'external' as const, createdAt: 500 };
+    const elsewhere = fileBatch([message('d', 'd')], { thread: other });
+    await convex.mutation(api.messages.ingest, elsewhere);
+    const keys: string[] = [];
+    for (;;) {
+      const after = keys.at(-1);
+      const page = await convex.query(api.messages.inKeyOrder, {
+        threadId: CODEX_ID,
+        limit: 3,
+        ...(after === undefined ? {} : { after }),
+      });
+      if (page.length === 0) break;
+      keys.push(...page.map(({ key }) => key));
+    }
+    expect(keys).toEqual(['a', 'b', 'c', 'ü']);
+  });
+});
+
 describe('messages:search', () => {
   it('finds words in all conversations, or in one, or of one kind', async () => {
     const convex = backend();
@@ -226,5 +249,10 @@ describe('messages:search', () => {
     expect(await convex.query(api.messages.search, { query: 'same' })).toHaveLength(50);
     const kind = 'message';
     expect(await convex.query(api.messages.search, { query: 'same', kind })).toHaveLength(50);
+    const three = { query: 'same', limit: 3 };
+    expect(await convex.query(api.messages.search, three)).toHaveLength(3);
+    expect(await convex.query(api.messages.search, { ...three, kind })).toHaveLength(3);
+    const all = { query: 'same', limit: 10_000 };
+    expect(await convex.query(api.messages.search, all)).toHaveLength(200);
   });
 });

@@ -22,12 +22,7 @@ export async function importSessions(
   files: readonly string[],
 ): Promise<{ sessions: ImportedSession[]; status: WatchStatusFrame }> {
   using folder = temporaryFolder();
-  const day = join(folder.path, 'codex', 'sessions', '2026', '01', '02');
-  mkdirSync(day, { recursive: true });
-  const named = files.map((file) => ({ file, threadId: threadIdOf(file) }));
-  for (const { file, threadId } of named) {
-    copyFileSync(file, join(day, `rollout-2026-01-02T03-04-05-${threadId}.jsonl`));
-  }
+  const named = placeSessions(files, folder.path);
   await using daemon = await startDaemonProcess({ folder: folder.path });
   const status = await settled(daemon, files.length);
   const client = new ConvexHttpClient(daemon.convexUrl, { skipConvexDeploymentUrlCheck: true });
@@ -36,6 +31,20 @@ export async function importSessions(
   for (const { file, threadId } of named)
     sessions.push({ file, threadId, rows: await allRows(client, threadId) });
   return { sessions, status };
+}
+
+/** Copies the files to where Codex would have written them, below `<folder>/codex`. */
+export function placeSessions(
+  files: readonly string[],
+  folder: string,
+): { file: string; threadId: string }[] {
+  const day = join(folder, 'codex', 'sessions', '2026', '01', '02');
+  mkdirSync(day, { recursive: true });
+  const named = files.map((file) => ({ file, threadId: threadIdOf(file) }));
+  for (const { file, threadId } of named) {
+    copyFileSync(file, join(day, `rollout-2026-01-02T03-04-05-${threadId}.jsonl`));
+  }
+  return named;
 }
 
 /** The owner of a file: the id of its first meta line, or one made of its content. */
@@ -57,7 +66,8 @@ export function threadIdOf(file: string): string {
   }
 }
 
-async function settled(daemon: DaemonProcess, files: number): Promise<WatchStatusFrame> {
+/** Waits until the watcher has read so many files to their ends. */
+export async function settled(daemon: DaemonProcess, files: number): Promise<WatchStatusFrame> {
   const bridge = await daemon.connect();
   const done = (status: WatchStatusFrame) =>
     status.state === 'watching.settled' && status.files.known === files;

@@ -14,12 +14,29 @@ export interface RedactionOptions {
   own: () => readonly (OwnSecret | null)[];
 }
 
+export interface RedactionSettings {
+  enabled: boolean;
+  offIn: readonly string[];
+  own: readonly OwnSecret[];
+}
+
 export class Redaction {
   readonly #options: RedactionOptions;
   #redactor: Redactor | undefined;
 
   constructor(options: RedactionOptions) {
     this.#options = options;
+  }
+
+  /** What it is now, for another thread: functions do not go there. */
+  get settings(): RedactionSettings {
+    const { enabled, offIn, own } = this.#options;
+    return { enabled, offIn: offIn(), own: own().filter((secret) => secret !== null) };
+  }
+
+  /** In another thread. */
+  static from({ enabled, offIn, own }: RedactionSettings): Redaction {
+    return new Redaction({ enabled, offIn: () => offIn, own: () => own });
   }
 
   /** Null where it is turned off. A thread without a directory is redacted. */
