@@ -14,6 +14,7 @@ const BENCHMARKS = [
   'mutations',
   'idle',
   'memory',
+  'library',
   'backend',
 ] as const;
 
