@@ -134,15 +134,20 @@ async function writeItems(
     const claimed = item.claims === undefined ? undefined : rows.get(item.claims);
     const former =
       isMigrated && !claimed ? await rowOfOtherForm(ctx, rows, threadId, item) : undefined;
+    const reverted = isReverted(item, reverts);
     if (claimed) {
       tally.claimed += 1;
-      rows.patch(claimed, updateOfClaimed(claimed.fields, item, now));
+      // It was shown and counted as long as nobody knew.
+      if (reverted && item.kind === 'message') tally.messages -= 1;
+      rows.patch(claimed, {
+        ...updateOfClaimed(claimed.fields, item, now),
+        ...(reverted && { reverted }),
+      });
     } else if (former) {
       tally.known += 1;
       if (isNumbered(item)) rows.patch(former, updateOfClaimed(former.fields, item, now));
     } else {
       tally.inserted += 1;
-      const reverted = isReverted(item, reverts);
       rows.insert({ ...newRow(threadId, item, now), ...(reverted && { reverted }) });
       if (item.kind === 'message' && !reverted) tally.messages += 1;
     }
@@ -155,7 +160,7 @@ async function writeItems(
 
 function activity(row: Doc<'threads'>, tally: Tally): Partial<Doc<'threads'>> {
   const changes: Partial<Doc<'threads'>> = {};
-  if (tally.messages > 0) changes.messageCount = row.messageCount + tally.messages;
+  if (tally.messages !== 0) changes.messageCount = row.messageCount + tally.messages;
   if (tally.redactions !== 0) changes.redactions = (row.redactions ?? 0) + tally.redactions;
   if (tally.lastMessageAt > row.lastMessageAt) changes.lastMessageAt = tally.lastMessageAt;
   if (tally.lastActivityAt > row.updatedAt) changes.updatedAt = tally.lastActivityAt;

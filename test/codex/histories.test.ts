@@ -80,6 +80,24 @@ describe('a thread that was reverted', () => {
     ]);
   });
 
+  test('takes back what a run of the bridge had shown, and its file confirms only later', async () => {
+    const mirror = mirroredFiles();
+    await mirror.take(newer, segment);
+    const streamed = { key: 'run/r/prompt', kind: 'message', role: 'user', ts: 1 } as const;
+    const write = (item: object) =>
+      mirror.convex.mutation(api.messages.ingest, {
+        machineId: 'm',
+        thread: { resumeId: THREAD, source: 'external' },
+        items: [{ ...streamed, ...item }],
+      });
+    await write({ text: 'taken back', provisional: true });
+    expect(await mirror.conversation(THREAD)).toContain('user: taken back');
+    const messageCount = (await mirror.thread(THREAD))?.messageCount ?? 0;
+    await write({ key: 't/i', text: 'taken back', ordinal: 30, claims: 'run/r/prompt' });
+    expect(await mirror.conversation(THREAD)).not.toContain('user: taken back');
+    expect(await mirror.thread(THREAD)).toMatchObject({ messageCount: messageCount - 1 });
+  });
+
   test('with more rows than one transaction looks at', async () => {
     const mirror = mirroredFiles();
     const line = (ordinal: number, ts: number, type: string, payload: object) =>
