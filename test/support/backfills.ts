@@ -2,6 +2,7 @@
 import { utimesSync } from 'node:fs';
 import { ConvexHttpClient } from 'convex/browser';
 import { makeFunctionReference } from 'convex/server';
+import { vi } from 'vitest';
 import type { BridgeConnection } from '../../src/control/connect-bridge.ts';
 import { backfillFrame, type BackfillFrame } from '../../src/control/frames.ts';
 import type { DaemonProcess } from './daemon-process.ts';
@@ -50,6 +51,17 @@ export function followBackfills(bridge: BridgeConnection): FollowedBackfills {
         look();
       }),
   };
+}
+
+/** The status as soon as some files are done, and others are not: broadcasts may be too late for that. */
+export async function midway(bridge: BridgeConnection): Promise<BackfillFrame> {
+  return await vi.waitUntil(
+    async () => {
+      const status = backfillFrame.parse(await bridge.request('convex.backfill_status'));
+      return status.files.done > 0 && status.files.done < status.files.total && status;
+    },
+    { interval: 20, timeout: 20_000 },
+  );
 }
 
 const listWithCounts = makeFunctionReference<
