@@ -4,20 +4,24 @@ import type { MutationCtx } from '../_generated/server.js';
 import type { fileCursor } from '../validators.ts';
 
 type FileCursor = Infer<typeof fileCursor>;
+export type CursorPlace = Pick<FileCursor, 'path' | 'generation' | 'offset'>;
 
 /** Lines; at some 200 bytes each this keeps the row far below a document's 1 MiB. */
 const MAX_QUARANTINE = 1_000;
 
-/** Writes how far a file has been read. Called in the transaction of its rows. */
+/**
+ * Writes how far a file has been read. Called in the transaction of its rows. A batch that
+ * was read before Convex lost its data, or got older ones back, goes on where nothing is:
+ * its rows are good, but its cursor would hide that those before them are missing.
+ */
 export async function moveCursor(
   ctx: MutationCtx,
   machineId: string,
   cursor: FileCursor,
+  after?: CursorPlace,
 ): Promise<void> {
-  const stored = await ctx.db
-    .query('cursors')
-    .withIndex('by_machine_path', (q) => q.eq('machineId', machineId).eq('path', cursor.path))
-    .unique();
+  if (after && !(await isReached(ctx, machineId, after))) return;
+  const stored = await storedCursor(ctx, machineId, cursor.path);
   if (stored && isBehind(cursor, stored)) return;
   const fields = {
     ...cursor,
@@ -27,6 +31,27 @@ export async function moveCursor(
   };
   if (stored) await ctx.db.replace(stored._id, fields);
   else await ctx.db.insert('cursors', fields);
+}
+
+async function storedCursor(
+  ctx: MutationCtx,
+  machineId: string,
+  path: string,
+): Promise<Doc<'cursors'> | null> {
+  return await ctx.db
+    .query('cursors')
+    .withIndex('by_machine_path', (q) => q.eq('machineId', machineId).eq('path', path))
+    .unique();
+}
+
+async function isReached(
+  ctx: MutationCtx,
+  machineId: string,
+  { path, generation, offset }: CursorPlace,
+): Promise<boolean> {
+  if (offset === 0) return true;
+  const stored = await storedCursor(ctx, machineId, path);
+  return stored !== null && stored.generation === generation && stored.offset >= offset;
 }
 
 /**

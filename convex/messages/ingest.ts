@@ -5,7 +5,7 @@
 import type { Infer } from 'convex/values';
 import type { Doc } from '../_generated/dataModel.js';
 import type { MutationCtx } from '../_generated/server.js';
-import { moveCursor } from '../cursors/move.ts';
+import { type CursorPlace, moveCursor } from '../cursors/move.ts';
 import { refuse } from '../refuse.ts';
 import {
   findOrCreateThread,
@@ -32,11 +32,12 @@ interface Batch {
   thread: ThreadPatch;
   items: Item[];
   cursor?: Infer<typeof fileCursor>;
+  after?: CursorPlace;
 }
 
 export async function ingestBatch(
   ctx: MutationCtx,
-  { machineId, thread, items, cursor }: Batch,
+  { machineId, thread, items, cursor, after }: Batch,
 ): Promise<Infer<typeof ingestResult>> {
   if (items.length > MAX_INGEST_ITEMS) {
     refuse(
@@ -60,7 +61,7 @@ export async function ingestBatch(
     ...(reverts ? { reverts: reverts.all } : {}),
   };
   if (Object.keys(changes).length > 0) await ctx.db.patch(row._id, changes);
-  if (cursor) await moveCursor(ctx, machineId, { ...cursor, threadId: row.threadId });
+  if (cursor) await moveCursor(ctx, machineId, { ...cursor, threadId: row.threadId }, after);
   const { inserted, known: unchanged, claimed } = tally;
   return { threadDocId: row._id, threadId: row.threadId, inserted, known: unchanged, claimed };
 }

@@ -24,6 +24,8 @@ export const ingest = defineMutation({
     thread: threadPatch,
     items: v.array(threadItem),
     cursor: v.optional(fileCursor),
+    /** Where the reading of the file stood before: the cursor moves only from there on. */
+    after: v.optional(fileCursor.pick('path', 'generation', 'offset')),
   },
   returns: ingestResult,
   handler: ingestBatch,

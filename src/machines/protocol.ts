@@ -66,6 +66,8 @@ export interface WriteJob {
   thread: ThreadPatch;
   items: ThreadItem[];
   cursor?: FileCursor;
+  /** Where the batch goes on: if the stored cursor is not there (any more), `cursor` does not move. */
+  after?: Pick<FileCursor, 'path' | 'generation' | 'offset'>;
   /** Rough size, for bounding what is in memory. */
   bytes: number;
 }

@@ -317,6 +317,27 @@ describe('the cursor', () => {
     expect(await cursors(convex)).toMatchObject([{ offset: 0, generation: 1 }]);
   });
 
+  it('does not move where what it goes on from is not there, but the rows are written', async () => {
+    const convex = backend();
+    const { path, generation } = cursorAt(10);
+    const after = { path, generation, offset: 10 };
+    const ingest = (cursor: ReturnType<typeof cursorAt>, from: typeof after) =>
+      convex.mutation(
+        api.messages.ingest,
+        fileBatch([message('t/2', 'b')], { cursor, after: from }),
+      );
+    expect(await ingest(cursorAt(20), after)).toMatchObject({ inserted: 1 });
+    expect(await cursors(convex)).toEqual([]);
+    await ingest(cursorAt(9), { ...after, offset: 0 });
+    await ingest(cursorAt(20), after);
+    expect(await cursors(convex)).toMatchObject([{ offset: 9 }]);
+    await ingest(cursorAt(20), { ...after, offset: 9, generation: 1 });
+    expect(await cursors(convex)).toMatchObject([{ offset: 9 }]);
+    await ingest(cursorAt(10), { ...after, offset: 9 });
+    await ingest(cursorAt(20, { path: 'moved' }), after);
+    expect(await cursors(convex)).toMatchObject([{ path: 'moved', offset: 20 }, { offset: 10 }]);
+  });
+
   it('keeps the newest thousand quarantined lines', async () => {
     const convex = backend();
     const quarantine = Array.from({ length: 1_005 }, (_, n) => ({

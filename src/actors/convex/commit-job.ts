@@ -40,6 +40,7 @@ export async function commitJob(
       thread: job.thread,
       items,
       ...(moves && job.cursor ? { cursor: job.cursor } : {}),
+      ...(moves && job.after ? { after: job.after } : {}),
     })),
     rejected: [],
   });

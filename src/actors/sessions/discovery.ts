@@ -253,7 +253,10 @@ class Discovery {
 
   #afterTail(path: string, reason: (DiscoveryCommand & { type: 'tail.ended' })['reason']): void {
     this.#queue.drop(path);
-    if (reason === 'deleted' && regularFile(path) === null) this.#files.remove(path);
+    if (reason === 'deleted' && regularFile(path) === null) {
+      // What it read last may have come after the file was seen elsewhere.
+      for (const other of this.#files.remove(path)) this.#queueOne(other);
+    }
     if (reason !== 'crashed') return;
     this.#imports.failed(path, 'the part that reads it crashed');
     this.#queue.hold(path);

@@ -36,6 +36,8 @@ export class SessionFiles {
   readonly #cursors = new Map<string, FileCursor>();
   /** By session: the path under which it was read last. */
   readonly #latest = new Map<string, string>();
+  /** By session: the paths at which it is now. Hardly ever more than one. */
+  readonly #present = new Map<string, string[]>();
   /** When those of files not met yet were moved. */
   readonly #movedAt = new Map<string, number>();
   readonly #parserVersion: number;
@@ -74,6 +76,7 @@ export class SessionFiles {
     this.#entries.clear();
     this.#cursors.clear();
     this.#latest.clear();
+    this.#present.clear();
     this.#movedAt.clear();
     this.#behind = this.#quarantined = this.#bytesPending = 0;
     this.onChange();
@@ -87,6 +90,8 @@ export class SessionFiles {
       const read = this.#readBefore(path, seen);
       const created = { seen, read, notices: 0, readNotices: 0, pass: this.#pass };
       this.#change(path, () => this.#entries.set(path, created));
+      const session = sessionOf(path);
+      this.#present.set(session, [...(this.#present.get(session) ?? []), path]);
       return isBehind(created);
     }
     entry.pass = this.#pass;
@@ -118,10 +123,10 @@ export class SessionFiles {
     });
   }
 
-  /** `bytes` more are in Convex, up to this cursor. */
-  committed(path: string, cursor: FileCursor, bytes: number): void {
+  /** `bytes` more are in Convex, up to this cursor. `isThere`: the path still led to the file. */
+  committed(path: string, cursor: FileCursor, bytes: number, isThere = true): void {
     this.#bytesRead += bytes;
-    if (!this.isCopy(path)) this.#latest.set(sessionOf(path), path);
+    if (isThere && !this.isCopy(path)) this.#latest.set(sessionOf(path), path);
     this.#change(path, () => this.#cursors.set(path, cursor));
   }
 
@@ -130,8 +135,19 @@ export class SessionFiles {
     this.onChange();
   }
 
-  remove(path: string): void {
+  /**
+   * The file is gone. Returns where its session is now, if it was read last where it is no
+   * more: those files have to be looked at again, so that the thread says where it is.
+   */
+  remove(path: string): readonly string[] {
     this.#change(path, () => this.#entries.delete(path));
+    const session = sessionOf(path);
+    const left = (this.#present.get(session) ?? []).filter((other) => other !== path);
+    if (left.length === 0) this.#present.delete(session);
+    else this.#present.set(session, left);
+    if (this.#latest.get(session) !== path) return [];
+    for (const other of left) this.notice(other);
+    return left;
   }
 
   /** Where files stand, from Convex. Told before anything is seen. */

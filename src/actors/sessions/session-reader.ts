@@ -54,6 +54,8 @@ export class SessionReader {
   #parser: LineParser | null = null;
   /** What is committed; `#proposal` is what will be. */
   #cursor: FileCursor;
+  /** The cursor as which that is stored: of this file, or of the place where its session was before. */
+  #stored: Pick<FileCursor, 'path' | 'generation'>;
   #proposal: Proposal | null = null;
   /** The cursor has news that no batch has carried yet. */
   #owesCursor = false;
@@ -71,8 +73,8 @@ export class SessionReader {
       latest === undefined || wantsReparse(latest, parserVersion)
         ? freshCursor(path, parserVersion, generation)
         : { ...latest, path, generation };
-    this.#hasMoved = latest !== undefined && latest.path !== path;
-    this.#owesCursor = this.#hasMoved || latest?.deleted === true;
+    this.#stored = latest ?? this.#cursor;
+    this.#owesCursor = latest !== undefined && (latest.deleted === true || latest.path !== path);
   }
 
   /** Rejects with `session_unreadable`; the same call may succeed later. */
@@ -86,13 +88,16 @@ export class SessionReader {
         this.#file ??= await this.#open();
         if (this.#file === null) return this.#afterDeletion(live);
         const presence = await this.#file.presence();
+        if (presence !== 'deleted') this.#noteMove();
         const facts = await this.#file.facts();
         const length = await this.#file.length(facts);
         await this.#checkUnchanged(this.#file, length);
         const parser = (this.#parser ??= this.#openParser(live, length));
         const batch = await this.#readBatch(this.#file, parser, length);
         if (parser.state.parsedTo > this.#cursor.offset || this.#owesCursor) {
-          const job = await this.#propose(this.#file, parser.state, batch, { length, live });
+          const isThere = presence !== 'deleted';
+          const about = { length, live, isThere };
+          const job = await this.#propose(this.#file, parser.state, batch, about);
           return { type: 'batch', job };
         }
         // The watcher that this reader belonged to is gone, and what it knew with it.
@@ -124,12 +129,12 @@ export class SessionReader {
   async committed(refused: WriteResult['rejected']): Promise<void> {
     if (this.#proposal === null) return;
     const { files, path, parserVersion } = this.#options;
-    const { cursor, bytes, rejected, places } = this.#proposal;
-    files.committed(path, cursor, bytes);
+    const { cursor, bytes, rejected, places, isThere } = this.#proposal;
+    files.committed(path, cursor, bytes, isThere);
     this.#options.setAside.moved(cursor);
     if (rejected + refused.length > 0) files.countRejected(rejected + refused.length);
     this.#proposal = null;
-    this.#cursor = cursor;
+    this.#cursor = this.#stored = cursor;
     if (refused.length === 0) return;
     const lines = await refusedLines(refused, places, this.#file, parserVersion);
     this.#cursor = { ...cursor, quarantine: setAside(cursor.quarantine, lines) };
@@ -180,6 +185,14 @@ export class SessionReader {
     }
   }
 
+  /** The session may have been elsewhere, also while this reader waited. */
+  #noteMove(): void {
+    const { files, path } = this.#options;
+    const latest = files.latest(path);
+    if (latest === undefined || latest.path === path || files.isCopy(path)) return;
+    this.#hasMoved = this.#owesCursor = true;
+  }
+
   /** A file that was truncated or rewritten is read from its start; keys keep it from doubling rows. */
   async #checkUnchanged(file: SessionFile, size: number): Promise<void> {
     const { offset } = this.#cursor;
@@ -197,8 +210,18 @@ export class SessionReader {
 
   #startOver(): void {
     const { path, parserVersion } = this.#options;
-    this.#cursor = freshCursor(path, parserVersion, this.#cursor.generation + 1);
+    const { generation, resumeId } = this.#cursor;
+    this.#cursor = freshCursor(path, parserVersion, generation + 1);
     this.#forgetLines();
+    if (resumeId === undefined) return;
+    // Even if no line is left: what was set aside of those that are gone goes with them.
+    this.#cursor.resumeId = resumeId;
+    this.#owesCursor = true;
+  }
+
+  #after({ offset }: FileCursor): NonNullable<WriteJob['after']> {
+    const { path, generation } = this.#stored;
+    return { path, generation, offset };
   }
 
   #forgetLines(): void {
@@ -231,10 +254,12 @@ export class SessionReader {
       },
       items: [],
       cursor,
+      after: this.#after(before),
       bytes: 0,
     };
     const { offset: start } = before;
-    this.#proposal = { job, cursor, start, bytes: 0, rejected: 0, places: [] };
+    const isThere = false;
+    this.#proposal = { job, cursor, start, bytes: 0, rejected: 0, places: [], isThere };
     return { type: 'batch', job };
   }
 
@@ -265,24 +290,27 @@ export class SessionReader {
     file: SessionFile,
     { thread: described, parsedTo: offset }: ParserState,
     { items, bytes, places, quarantine, isLast }: Batch,
-    { length, live }: { length: number; live: boolean },
+    { length, live, isThere }: { length: number; live: boolean; isThere: boolean },
   ): Promise<WriteJob> {
     const { files, path, parserVersion, nextJobId } = this.#options;
-    const archived = isArchived(path);
-    const place = {
-      rolloutPath: path,
-      // A thread that was archived elsewhere than in this folder stays so.
-      ...(archived || this.#hasMoved ? { archived } : {}),
-    };
-    const thread = { ...described, ...(files.isCopy(path) ? {} : place) };
-    const { resumeId } = thread;
+    const { deleted: _, ...before } = this.#cursor;
+    const resumeId = described.resumeId ?? before.resumeId;
     if (resumeId === undefined) {
       throw new BridgeError(
         'session_unreadable',
         `neither name nor content of ${path} names a thread`,
       );
     }
-    const { deleted: _, ...before } = this.#cursor;
+    const archived = isArchived(path);
+    // The end of a file that is deleted is read all the same; but it may be elsewhere by now.
+    const speaks = isThere && !files.isCopy(path);
+    const thread = {
+      ...described,
+      resumeId,
+      ...(speaks ? { rolloutPath: path } : {}),
+      // A thread that was archived elsewhere than in this folder stays so.
+      ...(speaks && (archived || this.#hasMoved) ? { archived } : {}),
+    };
     const cursor: FileCursor = {
       ...before,
       offset,
@@ -305,6 +333,7 @@ export class SessionReader {
       thread,
       items,
       cursor,
+      after: this.#after(before),
       bytes,
     };
     this.#proposal = {
@@ -314,6 +343,7 @@ export class SessionReader {
       bytes: offset - before.offset,
       rejected: quarantine.length,
       places,
+      isThere,
     };
     this.#owesCursor = false;
     return job;

@@ -208,8 +208,9 @@ export class SessionTree {
 
   #forget(path: string): void {
     if (!this.#files.has(path)) return;
-    this.#files.remove(path);
+    const others = this.#files.remove(path);
     this.#listener.gone(path);
+    for (const other of others) this.#listener.changed(other);
   }
 
   /** Null when it is not there, or cannot be read: then that is remembered. */

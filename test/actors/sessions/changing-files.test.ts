@@ -210,3 +210,21 @@ test.each(['truncated', 'rewritten'] as const)(
     });
   },
 );
+
+test('a file that loses all its lines has none set aside, and is read again when there are new ones', async () => {
+  appendFileSync(session.path, 'no JSON\n');
+  await using watch = startSessions({ root });
+  const cursor = () => watch.mirror.cursors.get(session.path);
+  await watch.until(() => cursor()?.quarantine.length === 1);
+  await watch.settled();
+  const { size } = statSync(session.path);
+  truncateSync(session.path, 20);
+  await watch.until(() => cursor()?.offset === 0);
+  await watch.settled();
+  expect(cursor()).toMatchObject({ generation: 1, quarantine: [], resumeId: session.threadId });
+  expect(watch.status().files.quarantined).toBe(0);
+  truncateSync(session.path, 0);
+  writeFileSync(session.path, otherContent('two'));
+  expect(statSync(session.path).size).not.toBe(size);
+  await watch.until(() => watch.mirror.texts(session.threadId).includes('two'));
+});

@@ -1,6 +1,7 @@
 /** What Codex does to a session nobody touches: it compresses it, archives it, and unpacks it again. */
 import {
   appendFileSync,
+  copyFileSync,
   linkSync,
   mkdirSync,
   readFileSync,
@@ -169,4 +170,61 @@ test('a session that moves while the bridge is down, there and back, says where 
   renameSync(path, session.path);
   await run(() => lastThread(mirror)?.archived === false);
   expect(lastThread(mirror)?.rolloutPath).toBe(session.path);
+});
+
+test('a session archived and back before its writes are answered is not archived at last', async () => {
+  await using watch = startSessions({ root });
+  await watch.until(() => texts(watch).length === 2);
+  await watch.settled();
+  watch.mirror.isHolding = true;
+  const jobs = watch.mirror.jobs.length;
+  session.user('three');
+  await watch.until(() => watch.mirror.jobs.length > jobs);
+  const path = archive();
+  await watch.until(() => lastThread(watch.mirror)?.rolloutPath === path);
+  renameSync(path, session.path);
+  await watch.until(() => watch.status().files.known === 1);
+  watch.restartWriter();
+  await watch.until(() => lastThread(watch.mirror)?.archived === false);
+  await watch.settled();
+  expect(lastThread(watch.mirror)).toMatchObject({ archived: false, rolloutPath: session.path });
+});
+
+test('what is read of a file that has moved on does not say that it is where it was', async () => {
+  await using watch = startSessions({ root });
+  await watch.until(() => texts(watch).length === 2);
+  await watch.settled();
+  watch.mirror.isHolding = true;
+  const jobs = watch.mirror.jobs.length;
+  session.user('three');
+  await watch.until(() => watch.mirror.jobs.length > jobs);
+  const path = archive();
+  await watch.until(() => lastThread(watch.mirror)?.rolloutPath === path);
+  appendFileSync(
+    path,
+    session.draft(() => session.user('four')),
+  );
+  const moves = watch.mirror.jobs.length;
+  watch.restartWriter();
+  await watch.until(() => isAt(watch, path) && texts(watch).length === 4);
+  await watch.settled();
+  const four = watch.mirror.jobs
+    .slice(moves)
+    .filter(({ items }) => items.some(({ text }) => text === 'four'));
+  expect(four.filter(({ thread }) => thread.rolloutPath === session.path)).toEqual([]);
+});
+
+test('when the copy that was read last goes, the thread is where the other one is', async () => {
+  await using watch = startSessions({ root });
+  await watch.until(() => texts(watch).length === 2);
+  await watch.settled();
+  const copy = join(root, '2020', '01', '01', basename(session.path));
+  mkdirSync(join(copy, '..'), { recursive: true });
+  copyFileSync(session.path, copy);
+  await watch.until(() => lastThread(watch.mirror)?.rolloutPath === copy);
+  await watch.settled();
+  rmSync(copy);
+  await watch.until(() => lastThread(watch.mirror)?.rolloutPath === session.path);
+  await watch.settled();
+  expect(texts(watch)).toEqual(['one', 'two']);
 });
