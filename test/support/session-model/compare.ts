@@ -1,0 +1,135 @@
+/** Whether the mirror equals the model; says what is still to come, and what may never be. */
+import type { MessageRow } from '../subscriber.ts';
+import type { ModelRow } from './line-book.ts';
+import type { MirroredCursor, Mirror } from './mirror.ts';
+import type { ModelFile, ModelFiles } from './model-files.ts';
+
+/** Row ids by thread and key, of every row that was seen. */
+export type SeenRows = Map<string, Map<string, { id: string; row: ModelRow }>>;
+
+export interface Comparison {
+  /** Not there yet. */
+  missing: string[];
+  /** Can never be right again. */
+  wrong: string[];
+}
+
+/** Characters of a long text that its row holds at least. */
+const LONG_TEXT_KEPT = 200_000;
+
+export async function compareThread(
+  mirror: Mirror,
+  files: ModelFiles,
+  seen: SeenRows,
+  threadId: string,
+): Promise<Comparison> {
+  const rows = await mirror.rows(threadId);
+  const must = mustBe(files, seen, threadId);
+  const may = files.possible.get(threadId) ?? new Map<string, ModelRow>();
+  const result: Comparison = { missing: [], wrong: [] };
+  const found = new Map<string, { id: string; row: ModelRow }>();
+  let last = Number.NEGATIVE_INFINITY;
+  for (const row of rows) {
+    const model = must.get(row.key) ?? may.get(row.key);
+    if (model === undefined) {
+      result.wrong.push(`${threadId}: a row that nobody wrote: ${show(row)}`);
+      continue;
+    }
+    if (found.has(row.key)) result.wrong.push(`${threadId}: two rows of ${row.key}`);
+    const difference = differenceOf(row, model);
+    if (difference !== null) {
+      result.wrong.push(`${threadId}: ${difference} differs: ${show(row)} for ${show(model)}`);
+    }
+    const before = seen.get(threadId)?.get(row.key)?.id;
+    if (before !== undefined && before !== row._id) {
+      result.wrong.push(`${threadId}: ${row.key} was ${before} and is ${row._id}`);
+    }
+    if (row.ts < last) result.wrong.push(`${threadId}: not in order: ${show(row)}`);
+    last = row.ts;
+    found.set(row.key, { id: row._id, row: model });
+  }
+  for (const [key, row] of must) {
+    if (!found.has(key)) result.missing.push(`${threadId}: a row is missing: ${show(row)}`);
+  }
+  const count = (await mirror.thread(threadId))?.messageCount ?? 0;
+  const messages = rows.filter(({ kind }) => kind === 'message').length;
+  // Read one after the other: rows may have come in between.
+  if (count !== messages) {
+    result.missing.push(`${threadId}: messageCount is ${count} for ${messages} messages`);
+  }
+  if (result.missing.length + result.wrong.length === 0) seen.set(threadId, found);
+  return result;
+}
+
+/** The cursors of all files that are followed, where they must stand. */
+export function compareCursors(
+  cursors: ReadonlyMap<string, MirroredCursor>,
+  files: ModelFiles,
+): string[] {
+  return files.followed().flatMap((file) => {
+    const { offset, quarantine } = files.expected(file);
+    const cursor = cursors.get(file.path);
+    if (cursor === undefined) return offset === 0 ? [] : [`no cursor for ${file.path}`];
+    if (cursor.offset !== offset) {
+      return [`the cursor of ${file.path} is at ${cursor.offset}, not ${offset}`];
+    }
+    const [is, should] = [placesOf(cursor.quarantine), placesOf(quarantine)];
+    return is === should ? [] : [`set aside in ${file.path}: ${is} instead of ${should}`];
+  });
+}
+
+export async function compareArchived(mirror: Mirror, files: ModelFiles): Promise<string[]> {
+  const problems: string[] = [];
+  for (const [threadId, [file, ...others]] of byThread(files)) {
+    if (file === undefined || others.length > 0 || files.copied.has(threadId)) continue;
+    const thread = await mirror.thread(threadId);
+    if (thread === null) continue;
+    const archived = file.path.startsWith(files.archive);
+    if (thread.archived !== archived || thread.rolloutPath !== file.path) {
+      problems.push(
+        `${threadId} is at ${thread.rolloutPath}, archived: ${thread.archived}; not ${file.path}`,
+      );
+    }
+  }
+  return problems;
+}
+
+function byThread(files: ModelFiles): Map<string, ModelFile[]> {
+  const threads = new Map<string, ModelFile[]>();
+  for (const file of files.followed()) {
+    const { threadId } = files.expected(file);
+    threads.set(threadId, [...(threads.get(threadId) ?? []), file]);
+  }
+  return threads;
+}
+
+/** What the files hold now, and what was mirrored before. */
+function mustBe(files: ModelFiles, seen: SeenRows, threadId: string): Map<string, ModelRow> {
+  const must = new Map<string, ModelRow>();
+  for (const [key, { row }] of seen.get(threadId) ?? []) must.set(key, row);
+  for (const file of files.followed()) {
+    const expected = files.expected(file);
+    if (expected.threadId !== threadId) continue;
+    for (const [key, row] of expected.rows) if (!must.has(key)) must.set(key, row);
+  }
+  return must;
+}
+
+function differenceOf(row: MessageRow, model: ModelRow): string | null {
+  if (row.kind !== model.kind) return 'kind';
+  if (row.role !== model.role) return 'role';
+  // The same words said twice change places where a file is rewritten; their times do not.
+  if (!model.isCounted && model.ts !== undefined && row.ts !== model.ts) return 'time';
+  if (model.text === undefined || row.text === model.text) return null;
+  const isBeginning =
+    row.text !== undefined && row.text.length > LONG_TEXT_KEPT && model.text.startsWith(row.text);
+  return isBeginning ? null : 'text';
+}
+
+function placesOf(lines: readonly { offset: number; length: number }[]): string {
+  return lines.map(({ offset, length }) => `${offset}+${length}`).join(' ');
+}
+
+function show({ key, kind, text, ts }: { key: string; kind: string; text?: string; ts?: number }) {
+  return JSON.stringify({ key, kind, text: text?.slice(0, 60), ts });
+}

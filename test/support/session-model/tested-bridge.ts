@@ -1,0 +1,126 @@
+/** The real daemon and its backend, and what can befall them. */
+import { globSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import {
+  helloFrame,
+  watchStatusFrame,
+  type WatchStatusFrame,
+} from '../../../src/control/frames.ts';
+import type { BridgeConnection } from '../../../src/control/connect-bridge.ts';
+import { processGone, startDaemonProcess, type DaemonProcess } from '../daemon-process.ts';
+import { descendant, processesWith } from '../processes.ts';
+import { Mirror } from './mirror.ts';
+
+export class TestedBridge {
+  readonly #folder: string;
+  #daemon: DaemonProcess | null = null;
+  #connection: BridgeConnection | null = null;
+  #isHalted = false;
+  /** Of the daemons that are gone: the last records of each. */
+  readonly #log: unknown[] = [];
+
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  get isRunning(): boolean {
+    return this.#daemon !== null;
+  }
+
+  /** Whatever befell it: it runs, and is not halted. */
+  async restore(): Promise<void> {
+    this.resume();
+    if (this.#daemon !== null) return;
+    this.#daemon = await startDaemonProcess({ folder: this.#folder });
+    this.#connection = await this.#daemon.connect();
+  }
+
+  async end(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
+    const daemon = this.#daemon;
+    if (daemon === null) return;
+    // What is halted hears of nothing but SIGKILL.
+    if (signal === 'SIGTERM') this.resume();
+    this.#isHalted = false;
+    const backend = await this.#backend();
+    this.#connection?.close();
+    this.#daemon = this.#connection = null;
+    daemon.kill(signal);
+    await daemon.exited;
+    this.#log.push(...daemon.log.slice(-100));
+    if (backend !== undefined && !(await processGone(backend.pid))) {
+      throw new Error(`the backend outlived its daemon, which ended by ${signal}`);
+    }
+  }
+
+  halt(): void {
+    if (this.#daemon === null) return;
+    process.kill(this.#daemon.pid, 'SIGSTOP');
+    this.#isHalted = true;
+  }
+
+  resume(): void {
+    if (this.#daemon === null || !this.#isHalted) return;
+    process.kill(this.#daemon.pid, 'SIGCONT');
+    this.#isHalted = false;
+  }
+
+  /** False when there is none now. `SIGSTOP`: the daemon has to find out that it hangs. */
+  async hitBackend(signal: 'SIGKILL' | 'SIGSTOP'): Promise<boolean> {
+    const backend = await this.#backend();
+    if (backend === undefined) return false;
+    try {
+      process.kill(backend.pid, signal);
+      return true;
+    } catch {
+      // It ended by itself since.
+      return false;
+    }
+  }
+
+  /** Everything in Convex is lost, and nobody tells the daemon. */
+  async wipeConvex(): Promise<void> {
+    // Halted, the daemon cannot start the next backend on the old file.
+    this.halt();
+    const backend = await this.#backend();
+    if (backend !== undefined) {
+      process.kill(backend.pid, 'SIGKILL');
+      await processGone(backend.pid);
+    }
+    const folder = join(this.#folder, 'openagents', 'convex');
+    for (const file of globSync('embedded.sqlite3*', { cwd: folder })) rmSync(join(folder, file));
+    this.resume();
+  }
+
+  async status(): Promise<WatchStatusFrame> {
+    return watchStatusFrame.parse(await this.#open().connection.request('sessions.watch_status'));
+  }
+
+  async mirror(): Promise<Mirror> {
+    const { daemon, connection } = this.#open();
+    return await Mirror.open(daemon, helloFrame.parse(connection.hello).machineId);
+  }
+
+  get log(): unknown[] {
+    return [...this.#log, ...(this.#daemon?.log ?? [])].slice(-200);
+  }
+
+  /** Processes that work on this folder. */
+  async processes(): Promise<string[]> {
+    return (await processesWith(this.#folder)).map(({ command }) => command);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.end('SIGTERM');
+  }
+
+  async #backend() {
+    return this.#daemon === null
+      ? undefined
+      : await descendant(this.#daemon.pid, 'embedded-convex');
+  }
+
+  #open(): { daemon: DaemonProcess; connection: BridgeConnection } {
+    if (this.#daemon === null || this.#connection === null) throw new Error('it does not run');
+    return { daemon: this.#daemon, connection: this.#connection };
+  }
+}
