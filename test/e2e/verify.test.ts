@@ -46,6 +46,8 @@ beforeAll(async () => {
   live.assistant('a very long answer\n'.repeat(200_000));
   appendFileSync(live.path, 'no line of Codex\n{"timestamp":"torn\n');
   live.command('ls', 'a\nb\n');
+  // Made up, of the shape of a key: what is taken out of rows is no difference.
+  live.user(`use ghp_${'a1B2c3D4'.repeat(4)}abcd please`);
   daemon = await startDaemonProcess({ folder: folder.path });
   await settled(daemon, files.length + 2);
   client = await bridgeClient(daemon, folder.path);
@@ -70,6 +72,8 @@ describe('what was read without a fault', () => {
     expect(report.files).toEqual({ total: sessions.length + 2, done: sessions.length + 2 });
     expect(report.bytes.done).toBe(report.bytes.total);
     expect(report.items).toBe(report.rows);
+    const texts = (await messagesOf(client, live.threadId)).map(({ text }) => text ?? '');
+    expect(texts.filter((text) => text.includes('[redacted: '))).toHaveLength(1);
     const ofLive = report.setAside.lines.filter(({ path }) => path === live.path);
     expect(ofLive.map(({ reason }) => reason)).toEqual([
       expect.stringContaining('not JSON'),

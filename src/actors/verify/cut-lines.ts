@@ -18,7 +18,7 @@ export interface CutLine {
 }
 
 /** Bytes. A longer line would cost several times as much memory; the tail condenses far shorter ones. */
-const MAX_LINE = 16 * 1024 * 1024;
+const MAX_LINE = 8 * 1024 * 1024;
 /** Bytes. */
 const CHUNK = 512 * 1024;
 /** As the tail opens them: no link is followed, and no FIFO waited for. */

@@ -19,7 +19,7 @@ export type VerifyThreadMessage =
   | { type: 'failed'; code: string; message: string };
 
 /** MiB. The longest line that is read whole, in all its shapes, and a page of rows. */
-const HEAP_LIMIT = 512;
+const HEAP_LIMIT = 256;
 /** Milliseconds; a token lives three times as long. */
 const TOKEN_EVERY = 20 * 60_000;
 
