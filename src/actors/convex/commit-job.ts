@@ -18,8 +18,8 @@ export type IngestPort = (batch: IngestBatch) => Promise<FunctionReturnType<Inge
 const BOUNDS = {
   /** As `messages:ingest` bounds a batch. */
   live: { items: 500, bytes: 4 * 1024 * 1024 },
-  /** Some 50 ms of the backend's time: a live line waits behind at most two of them. */
-  history: { items: 500, bytes: 1024 * 1024 },
+  /** Some 30 ms of the backend's time: a live line waits behind at most two of them. */
+  history: { items: 250, bytes: 512 * 1024 },
 };
 
 /**
