@@ -37,6 +37,8 @@ export interface DaemonOptions {
   token?: string;
   /** The program; by default the one of the source tree. */
   cli?: string;
+  /** A program, with its arguments, that becomes the daemon: it changes what the system allows it. */
+  under?: readonly string[];
 }
 
 const sourceCli = fileURLToPath(new URL('../../src/cli.ts', import.meta.url));
@@ -60,10 +62,12 @@ export function spawnDaemon({
   env = {},
   token = 'test-token-0123456789abcdef',
   cli = sourceCli,
+  under = [],
 }: DaemonOptions): DaemonProcess {
   const log: LogRecord[] = [];
   const waiting = new Set<(record: LogRecord) => void>();
-  const child = execa(process.execPath, [cli, 'start'], {
+  const command = [...under, process.execPath, cli, 'start'];
+  const child = execa(command[0] ?? '', command.slice(1), {
     reject: false,
     buffer: false,
     stdin: 'ignore',

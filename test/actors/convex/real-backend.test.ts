@@ -6,6 +6,7 @@ import { createActor, fromCallback, setup, type AnyActorRef } from 'xstate';
 import { api } from '../../../convex/_generated/api.js';
 import { committer } from '../../../src/actors/convex/committer.ts';
 import { ConvexConnection } from '../../../src/actors/convex/connection.ts';
+import type { ThreadItem } from '../../../src/codex/thread-item.ts';
 import type { Executor } from '../../../src/embedded-convex/executor.ts';
 import { type RunningServer, startServer } from '../../../src/embedded-convex/server.ts';
 import { openExecutor } from '../../../src/embedded-convex/worker-executor.ts';
@@ -90,6 +91,7 @@ function startWriter() {
           answered = resolve;
         });
       }
+      return answers;
     },
     stop: () => root.stop(),
   };
@@ -173,4 +175,34 @@ test('what a function refuses comes back with its own words', async () => {
   await expect(
     connection.mutation(api.threads.rename, { id: 'nobody', title: 'x' }),
   ).rejects.toMatchObject({ code: 'convex_rejected', message: expect.stringContaining('nobody') });
+});
+
+test('a document that is too large is set apart; what is too deep is kept as text; the rest is in', async () => {
+  connection.open(server.url);
+  const { writer, until, stop } = startWriter();
+  writer.send({ type: 'convex.online' });
+  let deep: ThreadItem['data'] = { bottom: true };
+  for (let level = 0; level < 30; level += 1) deep = { in: deep };
+  const job = {
+    ...jobOf(1),
+    items: [
+      message('k/1', 'before', 1),
+      message('k/2', 'x'.repeat(1_100_000), 2),
+      { ...message('k/3', 'deep', 3), data: { result: deep } },
+      message('k/4', 'after', 4),
+    ],
+  };
+  writer.send({ type: 'write.submit', job, from: 'sessions' });
+  const reply = (await until(1)).find(({ type }) => type === 'write.done');
+  expect(reply).toMatchObject({
+    type: 'write.done',
+    result: {
+      inserted: 3,
+      rejected: [{ key: 'k/2', reason: expect.stringMatching(/size|large|MiB/) }],
+    },
+  });
+  const rows = await connection.query(api.messages.forThread, { threadId: CODEX_ID });
+  expect(rows.map(({ key }) => key)).toEqual(['k/1', 'k/3', 'k/4']);
+  expect(JSON.stringify(rows[1]?.data)).toContain(String.raw`\"bottom\":true`);
+  stop();
 });
