@@ -25,6 +25,21 @@ export async function tailHash(file: FileHandle, offset: number): Promise<string
   return await hashOf(file, offset - length, length);
 }
 
+/** Whether what stands before `offset` is what was read there, as far as that is still known. */
+export async function isAsRead(
+  file: FileHandle,
+  offset: number,
+  read: { position: number; bytes: Buffer },
+): Promise<boolean> {
+  const start = Math.max(offset - TAIL_LENGTH, read.position);
+  const end = Math.min(offset, read.position + read.bytes.length);
+  if (start >= end) return true;
+  const now = Buffer.alloc(end - start);
+  const { bytesRead } = await file.read(now, 0, now.length, start);
+  const then = read.bytes.subarray(start - read.position, end - read.position);
+  return bytesRead === now.length && now.equals(then);
+}
+
 /** Whether the fingerprint at `offset` will never change any more. */
 export function isFingerprintFinal(offset: number): boolean {
   return offset >= FINGERPRINT_LENGTH;

@@ -7,7 +7,7 @@
  */
 import { BridgeError, toBridgeError } from '../../errors.ts';
 import type { FileCursor, WriteJob, WriteResult } from '../../machines/protocol.ts';
-import { fingerprint, isFingerprintFinal, tailHash } from './file-identity.ts';
+import { fingerprint, isAsRead, isFingerprintFinal, tailHash } from './file-identity.ts';
 import type { LineParser, ParsedLines, ParserState } from './line-parser.ts';
 import type { RecentlySetAside } from './recently-set-aside.ts';
 import { refusedLines, rejectBatch, setAside, type Proposal } from './refused.ts';
@@ -57,6 +57,8 @@ export class SessionReader {
   /** The cursor as which that is stored: of this file, or of the place where its session was before. */
   #stored: Pick<FileCursor, 'path' | 'generation'>;
   #proposal: Proposal | null = null;
+  /** The last bytes that were taken from the file. */
+  #lastRead = { position: 0, bytes: Buffer.alloc(0) };
   /** The cursor has news that no batch has carried yet. */
   #owesCursor = false;
   /** The session was read elsewhere before: it was archived, restored, compressed or unpacked. */
@@ -272,11 +274,14 @@ export class SessionReader {
       parser.state.parsedTo - offset < BATCH_FILE_BYTES
     ) {
       if (this.#stopped) throw new BridgeError('shutdown', '');
-      const chunk = await file.read(parser.state.position, end);
+      const { position } = parser.state;
+      const chunk = await file.read(position, end);
       if (chunk.length === 0) {
         batch.isLast = true;
         break;
       }
+      // A copy: the parser keeps what it is given.
+      this.#lastRead = { position, bytes: Buffer.from(chunk) };
       const { items, places, quarantine, bytes } = await parser.push(chunk, offset);
       batch.items.push(...items);
       batch.places.push(...places);
@@ -325,6 +330,10 @@ export class SessionReader {
       quarantine: setAside(before.quarantine, quarantine),
       parserVersion,
     };
+    // Else the hashes would vouch for bytes that nobody read.
+    if (!(await isAsRead(file.handle, offset, this.#lastRead))) {
+      throw new BridgeError('session_unreadable', `${path} was rewritten while it was read`);
+    }
     const isNearEnd = length - offset <= LIVE_BACKLOG;
     const job: WriteJob = {
       id: nextJobId(),

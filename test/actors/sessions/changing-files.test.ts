@@ -11,6 +11,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { createRolloutReader } from '../../../src/codex/rollout/create-rollout-reader.ts';
 import { startSessions } from '../../support/sessions-harness.ts';
 import { createSession, type SessionWriter } from '../../support/session-writer.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
@@ -227,4 +228,32 @@ test('a file that loses all its lines has none set aside, and is read again when
   writeFileSync(session.path, otherContent('two'));
   expect(statSync(session.path).size).not.toBe(size);
   await watch.until(() => watch.mirror.texts(session.threadId).includes('two'));
+});
+
+test('a file that is rewritten between its reading and its commit is read again as it is', async () => {
+  const [meta = ''] = readFileSync(session.path, 'utf8').split('\n');
+  const texts = Array.from({ length: 20 }, (_, n) => `new ${n} ${'x'.repeat(n)}`);
+  const rewritten = otherContent(...texts);
+  let isOld = true;
+  const createReader: typeof createRolloutReader = (file) => {
+    const reader = createRolloutReader(file);
+    return {
+      ...reader,
+      push(line, at) {
+        if (isOld && line !== meta) {
+          isOld = false;
+          writeFileSync(session.path, rewritten);
+        }
+        return reader.push(line, at);
+      },
+      get thread() {
+        return reader.thread;
+      },
+    };
+  };
+  await using watch = startSessions({ root, createReader });
+  await watch.until(() => watch.mirror.cursors.get(session.path)?.offset === rewritten.length);
+  await watch.settled();
+  expect(watch.mirror.texts(session.threadId)).toEqual(expect.arrayContaining(texts));
+  expect(watch.mirror.cursors.get(session.path)?.quarantine).toEqual([]);
 });
