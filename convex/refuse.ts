@@ -7,6 +7,7 @@ export type RefusalCode =
   | 'thread_unidentified'
   | 'message_unknown'
   | 'run_unknown'
+  | 'approval_unknown'
   | 'title_empty'
   | 'text_empty'
   | 'batch_too_large';

@@ -1,6 +1,8 @@
 import { defineSchema, defineTable } from 'convex/server';
 import { v } from 'convex/values';
 import {
+  approvalDecision,
+  approvalFields,
   approvalMode,
   fileCursor,
   itemData,
@@ -163,6 +165,21 @@ export default defineSchema({
     .index('by_source', ['source', 'skillId'])
     .index('by_project', ['projectId', 'source', 'skillId'])
     .index('by_machine_scope', ['machineId', 'source', 'projectId', 'skillId']),
+
+  /**
+   * What Codex may not do without being allowed to, and who has decided. Written by
+   * `approvals:record` and with the end of a run (the bridge), and by `approvals:answer`
+   * (apps). Read by whoever may decide, and by the bridge, for answers. Never deleted.
+   */
+  approvals: defineTable({
+    ...approvalFields,
+    /** What an app has decided, until the bridge has handed it on. */
+    answer: v.optional(v.object({ decision: approvalDecision, by: v.string() })),
+  })
+    .index('by_approval_id', ['approvalId'])
+    .index('by_state', ['state', 'requestedAt'])
+    .index('by_run', ['runId', 'state'])
+    .index('by_thread', ['threadDocId', 'requestedAt']),
 
   /**
    * How far each session file has been read. Written by `messages:ingest` alone,

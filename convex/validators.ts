@@ -54,6 +54,55 @@ export const approvalMode = v.union(
   v.literal('untrusted'),
 );
 
+export const approvalDecision = v.union(
+  v.literal('accept'),
+  v.literal('acceptForSession'),
+  v.literal('decline'),
+  v.literal('cancel'),
+);
+
+/** Something that Codex may not do without being allowed to; the bridge's `ApprovalFrame`. */
+export const approvalFields = {
+  /** Codex's own, made unique by the run. */
+  approvalId: v.string(),
+  runId: v.id('runs'),
+  threadDocId: v.id('threads'),
+  threadId: v.optional(v.string()),
+  kind: v.union(v.literal('command'), v.literal('fileChange')),
+  command: v.optional(v.string()),
+  cwd: v.optional(v.string()),
+  changes: v.optional(
+    v.array(
+      v.object({
+        path: v.string(),
+        kind: v.union(v.literal('add'), v.literal('update'), v.literal('delete')),
+        movePath: v.optional(v.string()),
+        diff: v.optional(v.string()),
+        content: v.optional(v.string()),
+      }),
+    ),
+  ),
+  reason: v.optional(v.string()),
+  turnId: v.string(),
+  /** The row of the item that waits has the key `<turnId>/<itemId>`. */
+  itemId: v.string(),
+  /** `expired`: nobody answered, and it was declined. `withdrawn`: Codex waits no more. */
+  state: v.union(
+    v.literal('open'),
+    v.literal('answered'),
+    v.literal('expired'),
+    v.literal('withdrawn'),
+  ),
+  decision: v.optional(approvalDecision),
+  /** A client of the bridge's socket, or an app, as its token names it. */
+  decidedBy: v.optional(v.string()),
+  explanation: v.optional(v.string()),
+  /** Milliseconds since the epoch. */
+  requestedAt: v.number(),
+  expiresAt: v.number(),
+  decidedAt: v.optional(v.number()),
+};
+
 /** Tokens. */
 export const tokenUsage = v.object({
   inputTokens: v.number(),

@@ -6,6 +6,7 @@ import { homedir } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
 import { parseCommandString } from 'execa';
 import { z } from 'zod';
+import { approvalMode, sandboxMode } from './control/modes.ts';
 import { BridgeError } from './errors.ts';
 
 export type Config = Readonly<z.output<typeof configSchema>> & {
@@ -88,6 +89,15 @@ const configSchema = z.object({
   codexHome: path,
   codexBin: z.string().min(1),
   codexArgs: z.string().transform(parseCommandString),
+  codexDriver: z.enum(['auto', 'exec', 'app-server'], {
+    error: 'must be auto, exec or app-server',
+  }),
+  sandbox: sandboxMode,
+  approvals: approvalMode,
+  approvalTimeout: z
+    .string()
+    .regex(/^[1-9]\d{0,4}$/, 'must be a whole number of seconds from 1 to 86400')
+    .transform((seconds) => Math.min(Number(seconds), 86_400) * 1_000),
 });
 
 export const settings = {
@@ -191,7 +201,35 @@ export const settings = {
     env: 'CODEX_ARGS',
     flag: '--codex-args <arguments>',
     default: '',
-    description: 'further arguments for every "codex exec"',
+    description:
+      'further arguments for every Codex; others than --config, --enable and --disable need the driver exec',
+  },
+  codexDriver: {
+    env: 'OPENAGENTS_CODEX_DRIVER',
+    flag: '--codex-driver <driver>',
+    default: 'auto',
+    description:
+      'how Codex is run: app-server (every token, approvals), exec, or auto: app-server where the installed Codex can do it',
+  },
+  sandbox: {
+    env: 'OPENAGENTS_SANDBOX',
+    flag: '--sandbox <mode>',
+    default: 'danger-full-access',
+    description:
+      'what runs may do that ask for nothing else: read-only, workspace-write or danger-full-access',
+  },
+  approvals: {
+    env: 'OPENAGENTS_APPROVALS',
+    flag: '--approvals <mode>',
+    default: 'never',
+    description:
+      'when runs ask for approval that say nothing else: never, on-request, on-failure or untrusted',
+  },
+  approvalTimeout: {
+    env: 'OPENAGENTS_APPROVAL_TIMEOUT',
+    flag: '--approval-timeout <seconds>',
+    default: '600',
+    description: 'seconds after which an approval that nobody answers is declined',
   },
 } as const satisfies Record<keyof z.input<typeof configSchema>, Setting>;
 

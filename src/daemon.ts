@@ -235,9 +235,7 @@ function runsChild({ config, connection, identity, log, redaction }: Parts): Chi
       actors: runActors({
         connection,
         machineId: identity.machineId,
-        codexBin: config.codexBin,
-        codexArgs: config.codexArgs,
-        codexHome: config.codexHome,
+        config,
         env: process.env,
         defaultDirectory: homedir(),
         ledgerFile: join(config.home, 'runs-ledger.json'),
@@ -246,7 +244,12 @@ function runsChild({ config, connection, identity, log, redaction }: Parts): Chi
         log: (message, details) => log.info({ actor: SYSTEM.runs, ...details }, message),
       }),
     }),
-    input: { machineId: identity.machineId, maxRuns: config.maxRuns, now: Date.now },
+    input: {
+      machineId: identity.machineId,
+      maxRuns: config.maxRuns,
+      usualPolicy: { sandbox: config.sandbox, approvals: config.approvals },
+      now: Date.now,
+    },
     restart: 'permanent',
     shutdown: 4_000,
   });

@@ -13,6 +13,9 @@ import type {
   FilterApi,
   FunctionReference,
 } from "convex/server";
+import type * as approvals from "../approvals.js";
+import type * as approvals_mutations from "../approvals/mutations.js";
+import type * as approvals_queries from "../approvals/queries.js";
 import type * as cursors from "../cursors.js";
 import type * as cursors_move from "../cursors/move.js";
 import type * as cursors_queries from "../cursors/queries.js";
@@ -25,6 +28,7 @@ import type * as messages_newest_first from "../messages/newest-first.js";
 import type * as messages_queries from "../messages/queries.js";
 import type * as messages_reconcile from "../messages/reconcile.js";
 import type * as messages_rematch from "../messages/rematch.js";
+import type * as messages_repair from "../messages/repair.js";
 import type * as messages_reverts from "../messages/reverts.js";
 import type * as messages_row_changes from "../messages/row-changes.js";
 import type * as messages_streamed from "../messages/streamed.js";
@@ -56,6 +60,9 @@ import type * as validators from "../validators.js";
  * ```
  */
 declare const fullApi: ApiFromModules<{
+  approvals: typeof approvals;
+  "approvals/mutations": typeof approvals_mutations;
+  "approvals/queries": typeof approvals_queries;
   cursors: typeof cursors;
   "cursors/move": typeof cursors_move;
   "cursors/queries": typeof cursors_queries;
@@ -68,6 +75,7 @@ declare const fullApi: ApiFromModules<{
   "messages/queries": typeof messages_queries;
   "messages/reconcile": typeof messages_reconcile;
   "messages/rematch": typeof messages_rematch;
+  "messages/repair": typeof messages_repair;
   "messages/reverts": typeof messages_reverts;
   "messages/row-changes": typeof messages_row_changes;
   "messages/streamed": typeof messages_streamed;

@@ -91,13 +91,15 @@ export const upsertStreamed = defineMutation({
     kind: itemKind,
     role: v.optional(messageRole),
     text: v.string(),
+    /** What else is known so far, such as the output of a command that runs. */
+    data: v.optional(itemData),
     /** Rises with each piece of the item. */
     seq: v.number(),
     ts: v.number(),
     turnId: v.optional(v.string()),
     itemId: v.optional(v.string()),
     runId: v.optional(v.string()),
-    /** Set when the key is not yet the one that the session file will have. */
+    /** Set while its session file has not confirmed it. */
     provisional: v.optional(v.boolean()),
   },
   returns: v.id('messages'),

@@ -11,7 +11,7 @@ import type { threadItem } from '../validators.ts';
 export type Item = Infer<typeof threadItem>;
 export type MessageFields = Omit<Doc<'messages'>, '_id' | '_creationTime'>;
 
-type Removable = 'provisional' | 'partial' | 'truncated' | 'redactions';
+type Removable = 'provisional' | 'partial' | 'seq' | 'truncated' | 'redactions';
 
 /** Fields to write; `undefined` removes one. */
 export type MessagePatch = Partial<Omit<MessageFields, Removable>> & {
@@ -57,6 +57,8 @@ function identity(row: MessageFields, item: Item): MessagePatch {
   if (item.ordinal !== undefined && (row.ordinal === undefined || row.key !== item.key)) {
     fields.ordinal = item.ordinal;
   }
+  // Pieces of its text that come late are ignored: it is not partial any more.
+  if (item.partial !== true) fields.seq = undefined;
   if (item.turnId !== undefined) fields.turnId = item.turnId;
   if (item.itemId !== undefined) fields.itemId = item.itemId;
   if (item.runId !== undefined) fields.runId = item.runId;

@@ -7,7 +7,16 @@ import type { MessageFields } from './reconcile.ts';
 
 type Piece = Pick<
   MessageFields,
-  'threadId' | 'key' | 'kind' | 'role' | 'ts' | 'turnId' | 'itemId' | 'runId' | 'provisional'
+  | 'threadId'
+  | 'key'
+  | 'kind'
+  | 'role'
+  | 'data'
+  | 'ts'
+  | 'turnId'
+  | 'itemId'
+  | 'runId'
+  | 'provisional'
 > & { text: string; seq: number };
 
 export async function writePiece(ctx: MutationCtx, piece: Piece): Promise<Id<'messages'>> {
@@ -15,7 +24,10 @@ export async function writePiece(ctx: MutationCtx, piece: Piece): Promise<Id<'me
   const now = Date.now();
   if (row) {
     const isNews = row.partial === true && piece.seq > (row.seq ?? -1);
-    if (isNews) await ctx.db.patch(row._id, { text: piece.text, seq: piece.seq, updatedAt: now });
+    if (isNews) {
+      const { text, data = row.data, seq } = piece;
+      await ctx.db.patch(row._id, { text, seq, updatedAt: now, ...(data && { data }) });
+    }
     return row._id;
   }
   const thread =

@@ -1,6 +1,7 @@
 import { v } from 'convex/values';
 import type { Doc } from '../_generated/dataModel.js';
 import type { MutationCtx } from '../_generated/server.js';
+import { withdrawOf } from '../approvals/mutations.ts';
 import { defineMutation } from '../define.ts';
 import { refuse } from '../refuse.ts';
 import schema from '../schema.ts';
@@ -136,6 +137,7 @@ async function settle(
   const run = await runNamed(ctx, runId);
   if (run.status !== 'pending' && run.status !== 'processing') return false;
   await ctx.db.patch(runId, { ...end, leaseUntil: undefined, updatedAt: Date.now() });
+  await withdrawOf(ctx, runId);
   return true;
 }
 

@@ -1,11 +1,17 @@
 /** Everything that the machine `runs` does outside: what the composition root provides it with. */
 import { fromPromise } from 'xstate';
+import type { Config } from '../config.ts';
 import type { RunPlan } from '../machines/codex-process-events.ts';
-import { codexRun, type PrepareInput } from '../machines/codex-run.ts';
+import { codexRun } from '../machines/codex-run.ts';
+import type { PrepareInput } from '../machines/codex-run-steps.ts';
 import { childEnvironment } from './codex-process/child-environment.ts';
-import { createCodexProcess } from './codex-process/codex-process.ts';
+import { createAppServerProcess } from './codex-process/app-server-process.ts';
+import type { CodexProcessOptions } from './codex-process/codex-child.ts';
+import { createExecProcess } from './codex-process/exec-process.ts';
+import { driverChoice } from './codex-process/driver-choice.ts';
 import { prepareRun, type PrepareOptions } from './codex-process/prepare-run.ts';
 import { createProcessGuard } from './codex-process/process-guard.ts';
+import { approvalAnswers, recordApproval } from './convex/approval-rows.ts';
 import type { ConvexConnection } from './convex/connection.ts';
 import { PromptKeep } from './convex/prompt-keep.ts';
 import type { Redaction } from './convex/redaction.ts';
@@ -14,10 +20,16 @@ import { findThread, leaseRun, openRuns, settleRow, submitRun } from './convex/r
 export interface RunActorsOptions {
   connection: ConvexConnection;
   machineId: string;
-  codexBin: string;
-  /** CODEX_ARGS. */
-  codexArgs: readonly string[];
-  codexHome: string;
+  config: Pick<
+    Config,
+    | 'codexBin'
+    | 'codexArgs'
+    | 'codexHome'
+    | 'codexDriver'
+    | 'sandbox'
+    | 'approvals'
+    | 'approvalTimeout'
+  >;
   /** The daemon's own environment. */
   env: Readonly<Record<string, string | undefined>>;
   /** Where a run goes whose thread has no directory: the user's home. */
@@ -32,14 +44,27 @@ export interface RunActorsOptions {
 
 /** Starts the reaper, so it is called once in the life of a daemon. */
 export function runActors(options: RunActorsOptions) {
-  const { connection, machineId, codexBin, codexArgs, codexHome, env } = options;
-  const prompts = { redaction: options.redaction, prompts: new PromptKeep(options.promptsFile) };
+  const { connection, machineId, config, redaction, log } = options;
+  const prompts = { redaction, prompts: new PromptKeep(options.promptsFile) };
+  const env = childEnvironment(options.env, config.codexHome);
+  const choice = driverChoice(config, env, log);
+  // Asked before the first run waits for it.
+  void choice.choose().catch(() => undefined);
   const guard = createProcessGuard(options.ledgerFile);
   const prepareOptions: PrepareOptions = {
     lease: async (runId) => await leaseRun(connection, machineId, runId),
     findThread: async (threadDocId) => await findThread(connection, threadDocId),
     defaultDirectory: options.defaultDirectory,
-    log: options.log,
+    usualPolicy: { sandbox: config.sandbox, approvals: config.approvals },
+    approvalTimeout: config.approvalTimeout,
+    chooseDriver: async () => await choice.choose(),
+    log,
+  };
+  const processOptions: CodexProcessOptions = {
+    bin: config.codexBin,
+    extraArguments: config.codexArgs,
+    env,
+    guard,
   };
   return {
     codexRun: codexRun.provide({
@@ -47,17 +72,15 @@ export function runActors(options: RunActorsOptions) {
         prepare: fromPromise<RunPlan | null, PrepareInput>(
           async ({ input }) => await prepareRun(prepareOptions, input),
         ),
-        process: createCodexProcess({
-          bin: codexBin,
-          extraArguments: codexArgs,
-          env: childEnvironment(env, codexHome),
-          guard,
-        }),
+        exec: createExecProcess(processOptions),
+        appServer: createAppServerProcess(processOptions),
       },
     }),
     submit: submitRun(connection, prompts),
     settleRow: settleRow(connection, prompts),
     openRuns: openRuns(connection, prompts),
+    recordApproval: recordApproval(connection, redaction),
+    approvalAnswers: approvalAnswers(connection),
     settleProcesses: fromPromise(async () => await guard.settle()),
   };
 }

@@ -75,11 +75,15 @@ export function errorContent(text: string, data: ErrorData): ItemContent {
 
 /** The end of work that nobody saw: its process is gone. */
 export function interrupted(item: ThreadItem): ThreadItem {
-  const { partial: _, ...rest } = item;
+  const { partial, ...rest } = item;
+  if (partial && SPOKEN.has(item.kind))
+    return { ...rest, data: { ...item.data, interrupted: true } };
   if (item.data?.['status'] !== 'in_progress') return rest;
   const reason = item.kind === 'turn' ? { reason: 'process_ended' } : {};
   return { ...rest, data: { ...item.data, status: 'interrupted', ...reason } };
 }
+
+const SPOKEN: ReadonlySet<ItemKind> = new Set(['message', 'reason']);
 
 /** Codex's words for how work went, from all its formats, as ours. */
 export function workStatus(status: string | null | undefined): WorkStatus {

@@ -25,6 +25,8 @@ export interface MessageData {
   encrypted?: boolean;
   /** What Codex says the parts are, e.g. `environments.environment_context`. */
   contentKinds?: string[];
+  /** Cut off: its turn ended before it did. Also of reasoning. */
+  interrupted?: boolean;
   /** For a notice of Codex itself, e.g. `context_compacted`. */
   event?: string;
   details?: JsonValue;

@@ -1,8 +1,9 @@
 /**
- * One row for two sightings. What a run's stream shows has no identity of its own
+ * One row for two sightings. What `codex exec` streams has no identity of its own
  * (`item_0` in every process); the session file, a moment later, has. Both come in
- * the same order, so they are matched kind by kind, with the text as check. Whichever
- * comes first makes the row. Pure; one object a run.
+ * the same order, so they are matched kind by kind, with the text as check. What an
+ * app-server streams has the file's own key from the first token on, and is matched by
+ * that alone. Whichever comes first makes the row. Pure; one object a run.
  *
  * What the stream shows and the file never has (warnings, a todo list made inside of
  * a script, a review's items) stays a row of the stream: `leftover` settles it.
@@ -93,12 +94,22 @@ export class Sightings {
   }
 
   #streamedItem(item: ThreadItem): ThreadItem[] {
+    if (!isLocal(item.key)) return this.#streamedAsFiled(item);
     const row = this.#rows.get(item.key);
     if (!row) return this.#firstStreamed(item);
     if (row.filed) return this.#streamedAfterFile(row, item);
     if (!item.partial && this.#endsAnother(row, item)) return [];
     this.#addRow(item);
     return [item];
+  }
+
+  /** Under the key that it has in the file: what the file has delivered stands. */
+  #streamedAsFiled(item: ThreadItem): ThreadItem[] {
+    if (item.claims === this.#promptKey) this.#promptClaimed = true;
+    const isFiled = this.#filed.has(item.key);
+    const row = this.#addRow(item);
+    if (isFiled) fileAs(row, item);
+    return isFiled ? [] : [item];
   }
 
   #firstStreamed(item: ThreadItem): ThreadItem[] {
@@ -158,6 +169,11 @@ export class Sightings {
   }
 
   #claim(item: ThreadItem): string | undefined {
+    const own = this.#rows.get(item.key);
+    if (own) {
+      fileAs(own, item);
+      return undefined;
+    }
     if (item.kind === 'message' && item.role === 'user' && !this.#promptClaimed) {
       this.#promptClaimed = true;
       const row = this.#rows.get(this.#promptKey);
@@ -175,7 +191,8 @@ export class Sightings {
   #rowFor(item: ThreadItem): StreamedRow | undefined {
     const wanted = signature(item);
     const rows = [...this.#rows.values()].filter(
-      (row) => !row.filed && row.signature === wanted && mayBeStreamed(row.item),
+      (row) =>
+        !row.filed && row.signature === wanted && isLocal(row.item.key) && mayBeStreamed(row.item),
     );
     return (
       rows.find((row) => row.endSeen && outcomesAgree(row.item, item)) ??
@@ -202,8 +219,9 @@ export class Sightings {
 
   /** A call without an end in the file, which the stream may have seen to its end. */
   #settledCall(call: ThreadItem): ThreadItem {
-    const row = this.#rowFor(call);
-    const claims = row?.item.key;
+    const own = this.#rows.get(call.key);
+    const row = own ?? this.#rowFor(call);
+    const claims = own ? undefined : row?.item.key;
     this.#filed.set(call.key, claims === undefined ? {} : { claims });
     if (!row) return this.#ofRun(interrupted(call), undefined);
     row.filed = call;
@@ -251,6 +269,11 @@ export class Sightings {
   get #promptKey(): string {
     return `run/${this.#run.runId}/prompt`;
   }
+}
+
+/** A key of the stream alone. */
+function isLocal(key: string): boolean {
+  return key.startsWith('run/');
 }
 
 function fileAs(row: StreamedRow, item: ThreadItem): void {

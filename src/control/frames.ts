@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { projectsFrame, skillsFrame } from './library.ts';
 import { sessionsVerifyFrame } from './verify-frames.ts';
+import { approvalDecision } from './modes.ts';
 
 /** `interrupted` and `timedOut` are ends like `failed`; nothing stays "running" for ever. */
 export const runState = z.enum([
@@ -51,6 +52,8 @@ export const runFrame = z.object({
   model: z.string().optional(),
   sandbox: z.string(),
   approvals: z.string(),
+  /** How Codex is run; known once the run is prepared. */
+  driver: z.enum(['exec', 'app-server']).optional(),
   pid: z.int().optional(),
   exitCode: z.int().nullable().optional(),
   error: z.object({ code: z.string(), message: z.string() }).optional(),
@@ -63,6 +66,59 @@ export type RunFrame = z.infer<typeof runFrame>;
 export const runsFrame = z.object({
   type: z.literal('bridge.runs'),
   items: z.array(runFrame.omit({ type: true })),
+});
+
+/** Something that Codex may not do without being allowed to, in replies and in broadcasts. */
+export const approvalFrame = z.object({
+  type: z.literal('bridge.approval'),
+  approvalId: z.string(),
+  runId: z.string(),
+  threadDocId: z.string(),
+  threadId: z.string().optional(),
+  /** A command to run, or files to change. */
+  kind: z.enum(['command', 'fileChange']),
+  /** As a person would type it. */
+  command: z.string().optional(),
+  cwd: z.string().optional(),
+  changes: z
+    .array(
+      z.object({
+        path: z.string(),
+        kind: z.enum(['add', 'update', 'delete']),
+        movePath: z.string().optional(),
+        /** Unified diff of an update. */
+        diff: z.string().optional(),
+        /** Whole text of an added or deleted file. */
+        content: z.string().optional(),
+      }),
+    )
+    .optional(),
+  /** Why Codex asks, in its own words. */
+  reason: z.string().optional(),
+  turnId: z.string(),
+  /** Of the item that waits: its row has the key `<turnId>/<itemId>`. */
+  itemId: z.string(),
+  /**
+   * open       it waits for an answer until `expiresAt`
+   * answered   by `decidedBy`
+   * expired    nobody answered: declined
+   * withdrawn  Codex does not wait any more, because its turn has ended
+   */
+  state: z.enum(['open', 'answered', 'expired', 'withdrawn']),
+  decision: approvalDecision.optional(),
+  decidedBy: z.string().optional(),
+  explanation: z.string().optional(),
+  /** Milliseconds since the epoch. */
+  requestedAt: z.number(),
+  expiresAt: z.number(),
+  decidedAt: z.number().optional(),
+});
+export type ApprovalFrame = z.infer<typeof approvalFrame>;
+
+const approvalsFrame = z.object({
+  type: z.literal('bridge.approvals'),
+  /** Those that are open, oldest first. */
+  items: z.array(approvalFrame.omit({ type: true })),
 });
 
 export const echoFrame = z.object({
@@ -259,6 +315,8 @@ export const replyFrame = z.discriminatedUnion('type', [
   backfillFrame,
   runFrame,
   runsFrame,
+  approvalFrame,
+  approvalsFrame,
   machinesFrame,
   messageFrame,
   projectsFrame,
@@ -270,6 +328,7 @@ export type ReplyFrame = z.infer<typeof replyFrame>;
 /** A broadcast; the gateway adds `seq` and `ts`. */
 export const broadcast = z.discriminatedUnion('type', [
   runFrame,
+  approvalFrame,
   watchStatusFrame,
   backfillFrame,
   convexStatusFrame,

@@ -6,3 +6,12 @@ export type SandboxMode = z.infer<typeof sandboxMode>;
 
 export const approvalMode = z.enum(['never', 'on-request', 'on-failure', 'untrusted']);
 export type ApprovalMode = z.infer<typeof approvalMode>;
+
+/**
+ * accept            this once
+ * acceptForSession  this, and what is alike, until the session ends
+ * decline           not this; Codex goes on without
+ * cancel            not this, and the turn ends
+ */
+export const approvalDecision = z.enum(['accept', 'acceptForSession', 'decline', 'cancel']);
+export type ApprovalDecision = z.infer<typeof approvalDecision>;

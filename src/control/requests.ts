@@ -1,7 +1,7 @@
 /** Every request a client may send, one schema a verb. Unknown extra fields are ignored. */
 import { z } from 'zod';
 import { projectItem } from './library.ts';
-import { approvalMode, sandboxMode } from './modes.ts';
+import { approvalDecision, approvalMode, sandboxMode } from './modes.ts';
 
 const id = z.union([z.string().max(256), z.number()]).optional();
 
@@ -27,6 +27,9 @@ export const backfillSelection = z.object({
   path: z.string().min(1).max(4_096).optional(),
 });
 
+/** Codex takes no more in one piece; sent on stdin, never as an argument. */
+const promptText = z.string().min(1).max(1_000_000);
+
 const echoFields = { id, payload: z.json().optional(), tag: z.string().max(256).optional() };
 
 export const controlRequest = z.discriminatedUnion('control', [
@@ -49,8 +52,7 @@ export const controlRequest = z.discriminatedUnion('control', [
     control: z.literal('run.submit'),
     id,
     threadDocId: opaqueId,
-    /** Sent to Codex on stdin, never as an argument. */
-    text: z.string().min(1).max(1_000_000),
+    text: promptText,
     projectId: opaqueId.optional(),
     /** A Codex session id, `"new"`/`"none"` for a fresh one, `"last"` (default) for the thread's own. */
     resumeId: opaqueId.optional(),
@@ -63,6 +65,8 @@ export const controlRequest = z.discriminatedUnion('control', [
     sandbox: sandboxMode.optional(),
     approvals: approvalMode.optional(),
   }),
+  /** More words for a turn that goes on. */
+  z.object({ control: z.literal('run.steer'), id, runId: opaqueId, text: promptText }),
   z.object({ control: z.literal('run.status'), id, runId: opaqueId }),
   z.object({
     control: z.literal('runs.list'),
@@ -97,6 +101,13 @@ export const controlRequest = z.discriminatedUnion('control', [
         ).length === 1,
       'give exactly one of all, thread, path and cancel',
     ),
+  z.object({ control: z.literal('approvals.list'), id }),
+  z.object({
+    control: z.literal('approval.answer'),
+    id,
+    approvalId: opaqueId,
+    decision: approvalDecision,
+  }),
   z.object({ control: z.literal('machines.list'), id }),
   z.object({ control: z.literal('projects'), id }),
   /** Written to its file first, and mirrored from there; keys that are no fields and the body stay. */

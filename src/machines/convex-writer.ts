@@ -29,6 +29,7 @@ import {
   SYSTEM,
   type ConvexLinkEvent,
   type ConvexStateQuery,
+  type PiecesEvent,
   type RunSightingEvent,
   type ShutdownEvent,
   type SystemId,
@@ -46,6 +47,7 @@ export type CommitterCommand =
   /** The job was given up: nothing need be kept for another attempt. */
   | { type: 'commit.forget'; jobId: string }
   | { type: 'recall.start' }
+  | PiecesEvent
   | RunSightingEvent;
 
 /** From the committer. */
@@ -78,6 +80,7 @@ type InternalEvent =
 
 type WriterEvent =
   | WriterCommand
+  | PiecesEvent
   | ConvexLinkEvent
   | RunSightingEvent
   | ShutdownEvent
@@ -106,6 +109,10 @@ export const convexWriter = setup({
     announceToSessions: tell(SYSTEM.sessions, { type: 'writer.started' } satisfies WriterReply),
     askForConvex: tell(SYSTEM.convex, askForConvex),
     recall: sendTo('committer', { type: 'recall.start' }),
+    showPieces: sendTo('committer', ({ event }) => {
+      assertEvent(event, 'write.pieces');
+      return event;
+    }),
     noteRecalled: enqueueActions(({ context, enqueue }, params: { runs: ExpectedRun[] }) => {
       enqueue.assign({
         runs: withRecalled(context.runs, params.runs),
@@ -309,6 +316,8 @@ export const convexWriter = setup({
       },
       { actions: 'take' },
     ],
+    // While nothing can be written they are dropped: the item's end says it all.
+    'write.pieces': {},
     'run.expected': { actions: 'noteSighting' },
     'run.session': { actions: ['noteSighting', 'releaseHeld'] },
     'run.ended': { actions: ['noteSighting', 'releaseHeld', 'scheduleSettling'] },
@@ -372,7 +381,7 @@ export const convexWriter = setup({
     },
     writing: {
       entry: 'resume',
-      on: { shutdown: 'draining' },
+      on: { shutdown: 'draining', 'write.pieces': { actions: 'showPieces' } },
       always: { guard: 'canDispatch', actions: 'dispatch' },
     },
     draining: {

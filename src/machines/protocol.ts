@@ -5,6 +5,7 @@
 import type { PromptFrame } from '../control/parse-frame.ts';
 import type { ControlRequest } from '../control/requests.ts';
 import type { Broadcast, ControlError, ReplyFrame } from '../control/frames.ts';
+import type { StreamedPiece } from '../codex/app-server/growing-item.ts';
 import type { ThreadItem, ThreadPatch } from '../codex/thread-item.ts';
 import type { BridgeError } from '../errors.ts';
 
@@ -85,6 +86,16 @@ export interface WriteResult {
 /** To the writer. The sender names itself, is answered once, and sends again when the writer restarts. */
 export type WriterCommand = { type: 'write.submit'; job: WriteJob; from: SystemId };
 
+/**
+ * To the writer: how far items of a run have come. Nobody is answered: a newer piece says
+ * all that an older one did, and the item's end comes as a job.
+ */
+export type PiecesEvent = {
+  type: 'write.pieces';
+  threadId: string;
+  pieces: StreamedPiece[];
+};
+
 /** From the writer, to whoever sent the job. `writer.started` asks for all that is unacknowledged. */
 export type WriterReply =
   | { type: 'write.done'; jobId: string; result: WriteResult }
@@ -103,6 +114,8 @@ export type ConvexStateQuery = { type: 'convex.state?'; from: SystemId };
 export type ControlRequestEvent = {
   type: 'control.request';
   requestId: string;
+  /** Who asks: as `bridge.client_connected` names it. */
+  clientId: string;
   request: ControlRequest;
 };
 

@@ -1,5 +1,6 @@
 /** All runs that the bridge knows of: those that wait, those that go on, and the last that ended. Pure. */
 import type { RunFrame, RunState } from '../control/frames.ts';
+import type { ApprovalMode, SandboxMode } from '../control/modes.ts';
 import type { OpenRun, RunFacts, RunOutcome } from './run-events.ts';
 
 /**
@@ -25,7 +26,12 @@ const MAX_ENDED = 500;
 /** Listed when no limit is asked for. */
 const USUAL_RUNS = 50;
 
-export function withRun(book: RunBook, run: OpenRun, threadId: string | undefined): RunBook {
+export function withRun(
+  book: RunBook,
+  run: OpenRun,
+  threadId: string | undefined,
+  usual: RunPolicy,
+): RunBook {
   const { runId, threadDocId, createdAt, model } = run;
   const frame: RunFrame = {
     type: 'bridge.run',
@@ -34,16 +40,22 @@ export function withRun(book: RunBook, run: OpenRun, threadId: string | undefine
     state: 'queued',
     ...(threadId === undefined ? {} : { threadId }),
     ...(model === undefined ? {} : { model }),
-    ...policyOf(run),
+    ...policyOf(run, usual),
     createdAt,
     since: createdAt,
   };
   return { ...book, [runId]: { phase: 'waiting', frame } };
 }
 
-/** Full access unless the request says otherwise, as the bridge has always had it. */
-export function policyOf({ sandbox, approvals }: OpenRun) {
-  return { sandbox: sandbox ?? 'danger-full-access', approvals: approvals ?? 'never' } as const;
+/** What a run may do. */
+export interface RunPolicy {
+  sandbox: SandboxMode;
+  approvals: ApprovalMode;
+}
+
+/** As the request says, else as is usual here. */
+export function policyOf({ sandbox, approvals }: OpenRun, usual: RunPolicy): RunPolicy {
+  return { sandbox: sandbox ?? usual.sandbox, approvals: approvals ?? usual.approvals };
 }
 
 export function withPhase(book: RunBook, runId: string, phase: RunPhase): RunBook {

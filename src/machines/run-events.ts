@@ -1,9 +1,11 @@
 /** What a run and the keeper of all runs (`runs`) tell one another. */
+import type { StreamedPiece } from '../codex/app-server/growing-item.ts';
 import type { ThreadItem, TokenUsage } from '../codex/thread-item.ts';
 import type { RunState } from '../control/frames.ts';
-import type { ApprovalMode, SandboxMode } from '../control/modes.ts';
+import type { ApprovalDecision, ApprovalMode, SandboxMode } from '../control/modes.ts';
 import type { BridgeError } from '../errors.ts';
-import type { RunPlan } from './codex-process-events.ts';
+import type { Approval } from './approvals.ts';
+import type { CodexDriver, RunPlan } from './codex-process-events.ts';
 
 /** A run that is not over, as its row in Convex has it. */
 export interface OpenRun {
@@ -28,7 +30,11 @@ export type RunCommand =
   /** It is its turn. */
   | { type: 'run.start'; lastSessions: LastSessions }
   /** `hurry`: the bridge itself is ending. */
-  | { type: 'run.interrupt'; reason: string; hurry?: boolean };
+  | { type: 'run.interrupt'; reason: string; hurry?: boolean }
+  /** More words for the turn; answered by `run.steered`. */
+  | { type: 'run.steer'; requestId: string; text: string }
+  /** Somebody has decided what Codex has asked. */
+  | { type: 'approval.answer'; approvalId: string; decision: ApprovalDecision; decidedBy: string };
 
 /** The Codex sessions that this bridge ran last; newer than what Convex may know. */
 export interface LastSessions {
@@ -41,7 +47,11 @@ export type RunReport =
   | { type: 'run.changed'; runId: string; state: RunState; facts: RunFacts }
   | { type: 'run.planned'; plan: RunPlan; startedAt: number }
   | { type: 'run.sessionKnown'; runId: string; resumeId: string }
-  | { type: 'run.printed'; runId: string; items: ThreadItem[]; bytes: number };
+  | { type: 'run.printed'; runId: string; items: ThreadItem[]; bytes: number }
+  | { type: 'run.streamed'; threadId: string; pieces: StreamedPiece[] }
+  /** An approval is asked for, or is decided. */
+  | { type: 'run.approval'; approval: Approval }
+  | { type: 'run.steered'; runId: string; requestId: string; error?: string };
 
 /** What `bridge.run` shows besides the state. */
 export interface RunFacts {
@@ -49,6 +59,7 @@ export interface RunFacts {
   resumeId?: string;
   cwd?: string;
   model?: string;
+  driver?: CodexDriver;
   pid?: number;
 }
 

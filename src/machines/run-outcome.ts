@@ -1,5 +1,6 @@
 /** How a run ended, from all that was seen of it. Pure. */
 import { BridgeError } from '../errors.ts';
+import type { OpenApprovals } from './approvals.ts';
 import type { CodexProcessEvent, RunPlan, TurnEnd } from './codex-process-events.ts';
 import type { LastSessions, OpenRun, RunFacts, RunOutcome } from './run-events.ts';
 
@@ -14,6 +15,8 @@ export interface CodexRunContext {
   /** As Codex has told it. */
   resumeId: string | null;
   turn: TurnEnd | null;
+  /** What Codex waits for. */
+  approvals: OpenApprovals;
   exit: ProcessExit | null;
   /** Why it is being ended, if it is. */
   stop: RunStop | null;
@@ -48,6 +51,8 @@ export function verdictOn({
   const endedWell = exit?.exitCode === 0 || stop !== null;
   if (turn?.status === 'completed' && endedWell) return 'completed';
   if (stop !== null && stop.kind !== 'settled') return stop.kind;
+  // An approval that was answered with "cancel" ends the turn.
+  if (turn?.status === 'interrupted') return 'interrupted';
   return exit?.exitCode === 0 && turn === null ? 'completed' : 'failed';
 }
 
@@ -71,8 +76,10 @@ function explanationOf(context: CodexRunContext, state: RunOutcome['state']): Br
   if (taken) return new BridgeError('run_taken', '');
   if (error !== null) return error;
   const unkillable = pid !== null && exit === null ? `; process ${pid} could not be ended` : '';
-  if (state === 'interrupted')
-    return new BridgeError('run_interrupted', `${stop?.reason}${unkillable}`);
+  if (state === 'interrupted') {
+    const reason = stop?.reason ?? turn?.error ?? 'Codex ended the turn early';
+    return new BridgeError('run_interrupted', `${reason}${unkillable}`);
+  }
   if (state === 'timedOut') return new BridgeError('run_timed_out', `${stop?.reason}${unkillable}`);
   const ending =
     exit?.signal == null
@@ -84,7 +91,7 @@ function explanationOf(context: CodexRunContext, state: RunOutcome['state']): Br
 export function factsOf({ plan, pid, resumeId }: CodexRunContext): RunFacts {
   const session = resumeId ?? plan?.resumeId;
   return {
-    ...(plan && { threadId: plan.threadId, cwd: plan.cwd }),
+    ...(plan && { threadId: plan.threadId, cwd: plan.cwd, driver: plan.driver }),
     ...(plan?.model === undefined ? {} : { model: plan.model }),
     ...(session === undefined ? {} : { resumeId: session }),
     ...(pid === null ? {} : { pid }),

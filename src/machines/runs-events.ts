@@ -1,6 +1,7 @@
 /** What the keeper of all runs hears, keeps in mind, and needs done outside. */
 import type { DoneActorEvent, ErrorActorEvent } from 'xstate';
-import type { ApprovalMode, SandboxMode } from '../control/modes.ts';
+import type { ApprovalFrame } from '../control/frames.ts';
+import type { ApprovalDecision, ApprovalMode, SandboxMode } from '../control/modes.ts';
 import type {
   ControlRequestEvent,
   ConvexLinkEvent,
@@ -8,12 +9,21 @@ import type {
   ShutdownEvent,
   WriterReply,
 } from './protocol.ts';
-import type { RunBook } from './run-book.ts';
+import type { RunBook, RunPolicy } from './run-book.ts';
 import type { LastSessions, OpenRun, RunOutcome, RunReport } from './run-events.ts';
 import type { RunOutbox } from './run-outbox.ts';
 
 /** From the watch of the open rows in Convex: at once, and after each change. */
 export type OpenRunsEvent = { type: 'rows.open'; runs: OpenRun[] };
+
+/** From the watch of the open approvals in Convex: those that an app has answered there. */
+export type AnsweredEvent = { type: 'rows.answered'; answers: AnsweredApproval[] };
+
+export interface AnsweredApproval {
+  approvalId: string;
+  decision: ApprovalDecision;
+  decidedBy: string;
+}
 
 export type RunsEvent =
   | ControlRequestEvent
@@ -24,6 +34,8 @@ export type RunsEvent =
   | ConvexLinkEvent
   | ShutdownEvent
   | { type: 'settle.retry'; runId: string }
+  | { type: 'record.retry'; approvalId: string }
+  | AnsweredEvent
   | DoneActorEvent
   | ErrorActorEvent;
 
@@ -31,6 +43,8 @@ export interface RunsInput {
   machineId: string;
   /** How many may go on at once. */
   maxRuns: number;
+  /** What a run may do that says nothing about it. */
+  usualPolicy: RunPolicy;
   /** Milliseconds since the epoch. */
   now: () => number;
 }
@@ -42,6 +56,10 @@ export interface RunsContext extends RunsInput {
   submissions: readonly Submission[];
   /** Ends that Convex has not taken yet, by run id. */
   unsettled: Readonly<Record<string, RunOutcome>>;
+  /** What Codex waits for, and what was decided last, by the id of the approval. */
+  approvals: Readonly<Record<string, ApprovalFrame>>;
+  /** Approvals whose newest state Convex has not taken yet, by their ids. */
+  unrecorded: Readonly<Record<string, ApprovalFrame>>;
   lastSessions: { byThread: Readonly<Record<string, string>> } & Pick<LastSessions, 'byDirectory'>;
   /** Threads that were made for prompts of the older client, by directory. */
   promptThreads: Readonly<Record<string, string>>;

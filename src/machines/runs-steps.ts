@@ -5,7 +5,7 @@
 import { setup, type EventObject } from 'xstate';
 import { titleOf } from '../codex/title.ts';
 import type { ThreadPatch } from '../codex/thread-item.ts';
-import type { ControlError, ReplyFrame } from '../control/frames.ts';
+import type { ApprovalFrame, ControlError, ReplyFrame } from '../control/frames.ts';
 import { BridgeError, toBridgeError } from '../errors.ts';
 import { codexRun } from './codex-run.ts';
 import { callbackPort, promisePort } from './port.ts';
@@ -13,6 +13,7 @@ import {
   SYSTEM,
   type ConvexStateQuery,
   type GatewayCommand,
+  type PiecesEvent,
   type RunSightingEvent,
   type SystemId,
   type WriterCommand,
@@ -46,6 +47,10 @@ export const runsSetup = setup({
     settleRow: promisePort<void, RunOutcome>('settleRow'),
     /** Sends `rows.open`. */
     openRuns: callbackPort<EventObject, { machineId: string }>('openRuns'),
+    /** Writes into Convex what has become of an approval; says which state it has written. */
+    recordApproval: promisePort<ApprovalFrame['state'], ApprovalFrame>('recordApproval'),
+    /** Sends `rows.answered`. */
+    approvalAnswers: callbackPort<EventObject>('approvalAnswers'),
     /** Ends the Codex processes of an earlier life. */
     settleProcesses: promisePort<{ ended: string[] }>('settleProcesses'),
   },
@@ -66,6 +71,11 @@ export function childId(runId: string): string {
   return `run-${runId}`;
 }
 
+export const unknownRun: ControlError = {
+  code: 'not_found',
+  message: 'There is no such run among those that this bridge remembers.',
+};
+
 export function reply(turn: Turn, requestId: string, frame: ReplyFrame): void {
   post(turn, SYSTEM.gateway, { type: 'control.reply', requestId, frame });
 }
@@ -74,7 +84,7 @@ export function refuse(turn: Turn, requestId: string, error: ControlError): void
   post(turn, SYSTEM.gateway, { type: 'control.failed', requestId, error });
 }
 
-type Posted = GatewayCommand | WriterCommand | RunSightingEvent | ConvexStateQuery;
+type Posted = GatewayCommand | WriterCommand | PiecesEvent | RunSightingEvent | ConvexStateQuery;
 
 /** To a sibling that may just be restarting: then it is dropped, and asked for again. */
 export function post({ system, enqueue }: Turn, target: SystemId, event: Posted): void {
@@ -88,7 +98,7 @@ export function admit(turn: Turn, book: RunBook, run: OpenRun, threadId?: string
     id: childId(run.runId),
     input: { run, now: turn.context.now },
   });
-  const next = withRun(book, run, threadId);
+  const next = withRun(book, run, threadId, turn.context.usualPolicy);
   announce(turn, next, run.runId);
   return next;
 }
@@ -120,7 +130,8 @@ export function takeOpenRuns(turn: Turn, rows: readonly OpenRun[]): void {
       continue;
     }
     const outcome = leftBehind(run.runId);
-    book = withOutcome(withRun(book, run, undefined), outcome, context.now());
+    const entered = withRun(book, run, undefined, context.usualPolicy);
+    book = withOutcome(entered, outcome, context.now());
     announce(turn, book, run.runId);
     // The writer may have been told to expect it, by a keeper that has failed since.
     post(turn, SYSTEM.writer, { type: 'run.ended', runId: run.runId });
@@ -187,6 +198,14 @@ export function writePrinted(
 ): void {
   const entry = turn.context.book[runId];
   if (entry !== undefined) write(turn, threadOf(entry), items, bytes);
+}
+
+/** Nobody waits for them: a writer that is just restarting gets the next ones. */
+export function writePieces(
+  turn: Turn,
+  { threadId, pieces }: Extract<RunReport, { type: 'run.streamed' }>,
+): void {
+  post(turn, SYSTEM.writer, { type: 'write.pieces', threadId, pieces });
 }
 
 /** A writer that has just started knows of nothing. */

@@ -16,6 +16,18 @@ import type { RunOutcome } from './run-events.ts';
 import { acknowledged, emptyOutbox } from './run-outbox.ts';
 import type { RunsContext, RunsEvent, RunsSummary, Submitted } from './runs-events.ts';
 import {
+  answerApproval,
+  listApprovals,
+  noteApproval,
+  noteRecorded,
+  noteSteered,
+  noteUnrecorded,
+  recordAgain,
+  steer,
+  takeAnswers,
+  withdrawLeft,
+} from './runs-approvals.ts';
+import {
   admit,
   failedRun,
   noteChange,
@@ -33,6 +45,8 @@ import {
   takeOpenRuns,
   tellWriterAgain,
   childId,
+  unknownRun,
+  writePieces,
   writePrinted,
   post,
   type Turn,
@@ -73,6 +87,25 @@ const machine = runsSetup.extend({
     notePlan: on('run.planned', notePlan),
     noteSession: on('run.sessionKnown', noteSession),
     writePrinted: on('run.printed', writePrinted),
+    writePieces: on('run.streamed', writePieces),
+    noteApproval: on('run.approval', noteApproval),
+    noteSteered: on('run.steered', noteSteered),
+    takeAnswers: on('rows.answered', (turn, { answers }) => takeAnswers(turn, answers)),
+    withdrawLeft: enqueueActions((turn) => {
+      const runId = idBehind('run-', turn.event);
+      if (runId !== null) withdrawLeft(turn, runId);
+    }),
+    noteRecorded: enqueueActions((turn) => {
+      const approvalId = idBehind('approval-', turn.event);
+      // The output of `recordApproval`.
+      if (approvalId !== null && 'output' in turn.event)
+        noteRecorded(turn, approvalId, turn.event.output);
+    }),
+    noteUnrecorded: enqueueActions((turn) => {
+      const approvalId = idBehind('approval-', turn.event);
+      if (approvalId !== null) noteUnrecorded(turn, approvalId, errorOf(turn.event));
+    }),
+    recordAgain: on('record.retry', (turn, { approvalId }) => recordAgain(turn, approvalId)),
     tellWriterAgain: enqueueActions(tellWriterAgain),
     acknowledge: assign(({ context, event }) =>
       'jobId' in event ? { outbox: acknowledged(context.outbox, event.jobId) } : {},
@@ -117,6 +150,7 @@ const machine = runsSetup.extend({
     hasSubmission: ({ context }) => context.submissions.length > 0,
     isOfRun: ({ event }) => idBehind('run-', event) !== null,
     isOfSettling: ({ event }) => idBehind('settle-', event) !== null,
+    isOfRecording: ({ event }) => idBehind('approval-', event) !== null,
     isQuiet: ({ context }) =>
       inPhase(context.book, 'active').length === 0 && Object.keys(context.unsettled).length === 0,
   },
@@ -130,15 +164,17 @@ const restarting: ControlError = {
 const overdue = new BridgeError('convex_unavailable', 'it did not answer in time');
 
 /** What is done when a child has ended. */
-function childEnds(ofRun: readonly ('noteEnd' | 'startDue')[]) {
+function childEnds(ofRun: readonly ('withdrawLeft' | 'noteEnd' | 'startDue')[]) {
   return {
     'xstate.done.actor.*': [
       { guard: 'isOfRun', actions: ofRun },
       { guard: 'isOfSettling', actions: 'noteSettled' },
+      { guard: 'isOfRecording', actions: 'noteRecorded' },
     ],
     'xstate.error.actor.*': [
       { guard: 'isOfRun', actions: ofRun },
       { guard: 'isOfSettling', actions: 'noteUnsettled' },
+      { guard: 'isOfRecording', actions: 'noteUnrecorded' },
     ],
   } as const;
 }
@@ -151,6 +187,8 @@ export const runs = machine.createMachine({
     outbox: emptyOutbox(String(input.now())),
     submissions: [],
     unsettled: {},
+    approvals: {},
+    unrecorded: {},
     lastSessions: { byThread: {}, byDirectory: {} },
     promptThreads: {},
     lastThreadDocId: null,
@@ -168,10 +206,14 @@ export const runs = machine.createMachine({
     'run.planned': { actions: 'notePlan' },
     'run.sessionKnown': { actions: 'noteSession' },
     'run.printed': { actions: 'writePrinted' },
+    'run.streamed': { actions: 'writePieces' },
+    'run.approval': { actions: 'noteApproval' },
+    'run.steered': { actions: 'noteSteered' },
     'writer.started': { actions: 'tellWriterAgain' },
     'write.done': { actions: 'acknowledge' },
     'write.failed': { actions: ['acknowledge', 'noteRefusal'] },
     'settle.retry': { actions: 'settleAgain' },
+    'record.retry': { actions: 'recordAgain' },
   },
   states: {
     recovering: {
@@ -179,18 +221,22 @@ export const runs = machine.createMachine({
       on: { shutdown: 'stopped' },
     },
     serving: {
-      invoke: {
-        src: 'openRuns',
-        id: 'openRuns',
-        input: ({ context }) => ({ machineId: context.machineId }),
-      },
+      invoke: [
+        {
+          src: 'openRuns',
+          id: 'openRuns',
+          input: ({ context }) => ({ machineId: context.machineId }),
+        },
+        { src: 'approvalAnswers', id: 'approvalAnswers' },
+      ],
       initial: 'idle',
       on: {
         shutdown: 'stopping',
         'control.request': { actions: 'takeRequest' },
         'prompt.submitted': { actions: 'takePrompt' },
         'rows.open': { actions: 'takeOpenRuns' },
-        ...childEnds(['noteEnd', 'startDue']),
+        'rows.answered': { actions: 'takeAnswers' },
+        ...childEnds(['withdrawLeft', 'noteEnd', 'startDue']),
       },
       states: {
         idle: { always: { guard: 'hasSubmission', target: 'submitting' } },
@@ -208,7 +254,7 @@ export const runs = machine.createMachine({
     },
     stopping: {
       entry: 'stopAll',
-      on: childEnds(['noteEnd']),
+      on: childEnds(['withdrawLeft', 'noteEnd']),
       always: { guard: 'isQuiet', target: 'stopped' },
       after: { STOP_LIMIT: 'stopped' },
     },
@@ -225,7 +271,8 @@ export function runsSummary({ book, lastThreadDocId }: RunsContext): RunsSummary
   };
 }
 
-function takeRequest(turn: Turn, { requestId, request }: On<'control.request'>): void {
+function takeRequest(turn: Turn, event: On<'control.request'>): void {
+  const { requestId, request } = event;
   const { book, machineId } = turn.context;
   switch (request.control) {
     case 'run.submit':
@@ -243,6 +290,15 @@ function takeRequest(turn: Turn, { requestId, request }: On<'control.request'>):
     case 'interrupt':
       interrupt(turn, requestId, request);
       return;
+    case 'run.steer':
+      steer(turn, requestId, request);
+      return;
+    case 'approvals.list':
+      listApprovals(turn, requestId);
+      return;
+    case 'approval.answer':
+      answerApproval(turn, event, request);
+      return;
     default:
       refuse(turn, requestId, {
         code: 'unknown_control',
@@ -250,11 +306,6 @@ function takeRequest(turn: Turn, { requestId, request }: On<'control.request'>):
       });
   }
 }
-
-const unknownRun: ControlError = {
-  code: 'not_found',
-  message: 'There is no such run among those that this bridge remembers.',
-};
 
 function submitLater(
   turn: Turn,

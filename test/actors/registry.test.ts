@@ -213,6 +213,7 @@ describe('the registry actor', () => {
     const request: ControlRequestEvent = {
       type: 'control.request',
       requestId: 'r1',
+      clientId: 'client-1',
       request: { control },
     };
     root.system.get('registry').send(request);

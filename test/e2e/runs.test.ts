@@ -134,7 +134,7 @@ test('an interrupt ends a run in the middle of its stream, and withdraws one tha
   await bridge.request('interrupt', { runId: String(second) });
   await runIs(second, 'interrupted');
   await bridge.request('interrupt', { threadDocId: thread });
-  expect(await runIs(first, 'interrupted')).toMatchObject({ exitCode: 1 });
+  expect(await runIs(first, 'interrupted')).toMatchObject({ driver: 'app-server', exitCode: 0 });
   expect(model.requests.map(({ prompt }) => prompt)).toEqual(['held']);
 });
 
@@ -142,13 +142,13 @@ test('a run that fails says why, in the frame and in its row', async () => {
   const thread = await newThread();
   const runId = await submit(thread, 'refused');
   expect(await runIs(runId, 'failed')).toMatchObject({
-    exitCode: 1,
+    exitCode: 0,
     error: { code: 'codex_failed', message: 'Codex ended with an error: no credit' },
   });
   await expect
     .poll(async () => await rows(thread))
     .toMatchObject([
-      { status: 'error', error: 'Codex ended with an error: no credit', exitCode: 1 },
+      { status: 'error', error: 'Codex ended with an error: no credit', exitCode: 0 },
     ]);
 });
 

@@ -64,7 +64,7 @@ function start(job: Job | null = null): Backfill {
 }
 
 const ask = (actor: Backfill, request: ControlRequest, requestId = 'r1') =>
-  actor.send({ type: 'control.request', requestId, request });
+  actor.send({ type: 'control.request', requestId, clientId: 'client-1', request });
 const progress = (done: number, total = 4, more: Partial<ImportProgress> = {}): ImportProgress => ({
   files: { total, done, failed: 0 },
   bytes: { total: total * 1_000, done: done * 1_000 },

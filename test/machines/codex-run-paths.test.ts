@@ -13,6 +13,15 @@ function own(type: string, fields: Record<string, unknown> = {}): RunEvent {
 }
 const prepare = '0.codexRun.preparing.planning';
 
+const appServerPlan = { ...runPlan, driver: 'app-server' } as const;
+const request = {
+  approvalId: 'a1',
+  kind: 'command',
+  command: 'x',
+  turnId: 't',
+  itemId: 'i',
+} as const;
+
 const events: RunEvent[] = [
   { type: 'run.start', lastSessions: { byDirectory: {} } },
   { type: 'run.interrupt', reason: 'x' },
@@ -22,11 +31,20 @@ const events: RunEvent[] = [
   { type: 'process.line', stream: 'stdout', line: '' },
   { type: 'process.session', resumeId: 's' },
   { type: 'process.items', items: [], bytes: 0 },
+  { type: 'process.pieces', pieces: [] },
+  { type: 'process.approval', request },
+  { type: 'process.approvalGone', approvalId: 'a1' },
+  { type: 'approval.answer', approvalId: 'a1', decision: 'accept', decidedBy: 'client-1' },
+  { type: 'approval.expired', approvalId: 'a1' },
+  { type: 'run.steer', requestId: 'q', text: 'more' },
+  { type: 'process.steered', requestId: 'q' },
   { type: 'process.turnEnded', turn: { status: 'completed' } },
   { type: 'process.turnEnded', turn: { status: 'failed' } },
+  { type: 'process.turnEnded', turn: { status: 'interrupted' } },
   { type: 'process.exited', exitCode: 0, signal: null },
   { type: 'process.exited', exitCode: 1, signal: null },
   own(`done.actor.${prepare}`, { output: runPlan, actorId: prepare }),
+  own(`done.actor.${prepare}`, { output: appServerPlan, actorId: prepare }),
   own(`done.actor.${prepare}`, { output: null, actorId: prepare }),
   own(`error.actor.${prepare}`, { error: new BridgeError('convex_unavailable', '') }),
   own(`error.actor.${prepare}`, { error: new BridgeError('thread_unknown', '') }),
@@ -35,6 +53,7 @@ const events: RunEvent[] = [
   own('after.RUN_LIMIT.codexRun.running'),
   own('after.START_LIMIT.codexRun.running.starting'),
   own('after.SETTLE_LIMIT.codexRun.running.settling'),
+  own('after.SIGINT_DELAY.codexRun.interrupting.asking'),
   own('after.SIGTERM_DELAY.codexRun.interrupting.sigint'),
   own('after.SIGKILL_DELAY.codexRun.interrupting.sigterm'),
   own('after.KILL_LIMIT.codexRun.interrupting.sigkill'),
@@ -42,7 +61,7 @@ const events: RunEvent[] = [
 
 /** What decides about transitions. */
 function key({ value, status, context }: SnapshotFrom<typeof codexRun>): string {
-  const { turn, stop, exit, error, taken } = context;
+  const { turn, stop, exit, error, taken, plan, approvals } = context;
   return JSON.stringify([
     value,
     status,
@@ -52,11 +71,14 @@ function key({ value, status, context }: SnapshotFrom<typeof codexRun>): string 
     exit?.exitCode,
     error?.code,
     taken,
+    plan?.driver,
+    Object.keys(approvals).length,
   ]);
 }
 
-/** The preparation answers only while it is asked. */
+/** The preparation answers only while it is asked, and only a process can ask for an answer. */
 function canCome(snapshot: SnapshotFrom<typeof codexRun>, { type }: { type: string }): boolean {
+  if (type === 'process.approval') return snapshot.children['process'] !== undefined;
   return !type.endsWith(prepare) || snapshot.matches({ preparing: 'planning' });
 }
 
@@ -89,8 +111,8 @@ test('from wherever a run is, an interrupt brings it to one end, also of a Codex
   for (const walk of walks) {
     const run = play(walk);
     if (run.snapshot().status === 'active') run.send({ type: 'run.interrupt', reason: 'x' });
-    // SIGTERM, SIGKILL, and then it is given up.
-    for (const limit of [5_000, 5_000, 5_000]) run.clock.increment(limit);
+    // Asked, then SIGINT, SIGTERM, SIGKILL, and then it is given up.
+    for (const limit of [2_000, 3_000, 5_000, 5_000]) run.clock.increment(limit);
     expect(run.snapshot().status, JSON.stringify(walk.events)).toBe('done');
     expect(run.outcome()?.state).toBe(run.snapshot().value);
     run.stop();

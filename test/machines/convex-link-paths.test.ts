@@ -13,7 +13,12 @@ const works = ['0.convexLink.starting.probing', '0.convexLink.starting.deploying
 const events: AnyEventObject[] = [
   { type: 'shutdown' },
   { type: 'convex.state?', from: 'writer' },
-  { type: 'control.request', requestId: 'r1', request: { control: 'convex.status' } },
+  {
+    type: 'control.request',
+    requestId: 'r1',
+    clientId: 'client-1',
+    request: { control: 'convex.status' },
+  },
   { type: 'backend.ready', url: 'http://127.0.0.1:5555' },
   { type: 'backend.stopped' },
   { type: 'health.tables', tables: {} },

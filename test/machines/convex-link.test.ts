@@ -233,5 +233,6 @@ describe('shutdown', () => {
 const statusRequest = {
   type: 'control.request',
   requestId: 'r1',
+  clientId: 'client-1',
   request: { control: 'convex.status' },
 } as const;

@@ -27,6 +27,7 @@ const explorations: Record<string, WriterEvent[]> = {
     { type: 'shutdown' },
     { type: 'write.submit', from: 'sessions', job },
     { type: 'write.submit', from: 'sessions', job: next },
+    { type: 'write.pieces', threadId: 't', pieces: [] },
     { type: 'run.expected', runId: 'r', threadId: 't', cwd: '/w', startedAt: 1 },
     { type: 'run.session', runId: 'r', resumeId: 'codex' },
     { type: 'run.ended', runId: 'r' },

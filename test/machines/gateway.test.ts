@@ -126,7 +126,12 @@ test('a report of a client that is not there any more changes nothing', () => {
 test('a request for an owner that is not there is answered "unavailable" and counted', () => {
   report({
     type: 'request.received',
-    request: { type: 'control.request', requestId: 'request-1', request: { control: 'runs.list' } },
+    request: {
+      type: 'control.request',
+      requestId: 'request-1',
+      clientId: 'client-1',
+      request: { control: 'runs.list' },
+    },
   });
   report({ type: 'prompt.received', requestId: 'request-2', prompt: { text: 'hi' } });
   const failed = commands.filter((command) => command.type === 'control.failed');

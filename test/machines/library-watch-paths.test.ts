@@ -18,7 +18,12 @@ const events: AnyEventObject[] = [
   { type: 'shutdown' },
   { type: 'convex.online' },
   { type: 'convex.offline', reason: 'r' },
-  { type: 'control.request', requestId: 'r1', request: { control: 'projects' } },
+  {
+    type: 'control.request',
+    requestId: 'r1',
+    clientId: 'client-1',
+    request: { control: 'projects' },
+  },
   { type: 'library.changed' },
   { type: 'library.degraded', reason: 'the kernel watches no more' },
   { type: 'xstate.done.actor.sync', actorId: 'sync', output },

@@ -111,7 +111,7 @@ describe('a verb', () => {
 });
 
 function request(control: 'projects'): LibraryEvent {
-  return { type: 'control.request', requestId: 'r1', request: { control } };
+  return { type: 'control.request', requestId: 'r1', clientId: 'client-1', request: { control } };
 }
 
 async function settledLibrary() {

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { EventFromLogic, SnapshotFrom } from 'xstate';
 import { BridgeError } from '../../src/errors.ts';
+import { opened } from '../../src/machines/approvals.ts';
 import type { RunOutcome } from '../../src/machines/run-events.ts';
 import { runs } from '../../src/machines/runs.ts';
 import { planOf, row, runsUnderTest, startKeeping } from '../support/keeping.ts';
@@ -18,6 +19,11 @@ const gone = new BridgeError('convex_unavailable', 'gone');
 const recovery = '0.runs.recovering';
 const submitted = { run: row('r1'), threadId: 't1' };
 
+const approval = opened(
+  { approvalId: 'a1', kind: 'command', command: 'x', turnId: 't', itemId: 'i' },
+  { runId: 'r1', now: 0, timeout: 1_000 },
+);
+
 const events: RunsEvent[] = [
   { type: 'convex.online' },
   { type: 'convex.offline', reason: 'gone' },
@@ -25,6 +31,7 @@ const events: RunsEvent[] = [
   {
     type: 'control.request',
     requestId: 'q',
+    clientId: 'client-1',
     request: { control: 'run.submit', threadDocId: 'd', text: 'x' },
   },
   { type: 'prompt.submitted', requestId: 'q', prompt: { text: 'x' } },
@@ -33,6 +40,13 @@ const events: RunsEvent[] = [
   { type: 'run.changed', runId: 'r1', state: 'running', facts: {} },
   { type: 'run.sessionKnown', runId: 'r1', resumeId: 's1' },
   { type: 'run.printed', runId: 'r1', items: [], bytes: 1 },
+  { type: 'run.streamed', threadId: 't1', pieces: [] },
+  { type: 'run.approval', approval },
+  { type: 'run.steered', runId: 'r1', requestId: 'q' },
+  { type: 'rows.answered', answers: [] },
+  { type: 'record.retry', approvalId: 'a1' },
+  own('done.actor.approval-a1', 'approval-a1', { output: 'open' }),
+  own('error.actor.approval-a1', 'approval-a1', { error: gone }),
   { type: 'writer.started' },
   { type: 'write.failed', jobId: 'none', error: gone },
   {
@@ -58,7 +72,9 @@ function key({ value, status, context }: SnapshotFrom<typeof runs>): string {
   const phases = Object.values(context.book).map(({ phase }) => phase);
   const waiting = Math.min(context.submissions.length, 1);
   const unsettled = Object.keys(context.unsettled);
-  return JSON.stringify([value, status, phases, waiting, unsettled, context.online]);
+  const unrecorded = Object.values(context.unrecorded).map(({ state }) => state);
+  const { online } = context;
+  return JSON.stringify([value, status, phases, waiting, unsettled, online, unrecorded]);
 }
 
 /** A child ends once it is there, and nobody's promise answers twice. */
@@ -71,7 +87,8 @@ function canCome({ value, children, context }: SnapshotFrom<typeof runs>, event:
 
 test('generated walks end where the model says, and take every transition', () => {
   const coverage = transitionCoverage(runsUnderTest);
-  const input = { machineId: 'm1', maxRuns: 2, now: () => 0 };
+  const usualPolicy = { sandbox: 'danger-full-access', approvals: 'never' } as const;
+  const input = { machineId: 'm1', maxRuns: 2, usualPolicy, now: () => 0 };
   const walks = walksOf(runs, { input, events, key, canCome });
   for (const walk of walks) {
     const keeping = startKeeping({ inspect: coverage.inspect });

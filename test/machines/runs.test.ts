@@ -163,7 +163,7 @@ describe('a run left behind by an earlier life', () => {
     it.rows([row('r1', { status: 'processing' })]);
     expect(it.settlements).toHaveLength(1);
     await it.settlements[0]?.answer(undefined);
-    expect(it.children()).toEqual(['openRuns']);
+    expect(it.children()).toEqual(['openRuns', 'approvalAnswers']);
   });
 
   test('is over for the writer too, which may still expect it from a keeper that failed', () => {
@@ -354,7 +354,7 @@ describe('the end of a run', () => {
     it.clock.increment(3_000);
     await it.settlements[1]?.answer(undefined);
     expect(it.snapshot().context.unsettled).toEqual({});
-    expect(it.children()).toEqual(['openRuns']);
+    expect(it.children()).toEqual(['openRuns', 'approvalAnswers']);
   });
 
   test('that Convex refuses is not written again', async () => {
@@ -371,7 +371,7 @@ describe('the end of a run', () => {
       it.rows([row(`r${index}`)]);
       await it.preparations.at(-1)?.answer(null);
     }
-    expect(it.children()).toEqual(['openRuns']);
+    expect(it.children()).toEqual(['openRuns', 'approvalAnswers']);
     expect(Object.keys(it.snapshot().context.book)).toHaveLength(500);
   });
 

@@ -153,6 +153,7 @@ const count = (counts: Partial<FileCounts>) =>
 const ask = (enabled?: boolean): ControlRequestEvent => ({
   type: 'control.request',
   requestId: 'r1',
+  clientId: 'client-1',
   request:
     enabled === undefined
       ? { control: 'sessions.watch_status' }

@@ -2,11 +2,11 @@
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { assign, createActor, setup } from 'xstate';
-import {
-  createCodexProcess,
-  type CodexProcessOptions,
-} from '../../src/actors/codex-process/codex-process.ts';
+import { createAppServerProcess } from '../../src/actors/codex-process/app-server-process.ts';
+import type { CodexProcessOptions } from '../../src/actors/codex-process/codex-child.ts';
+import { createExecProcess } from '../../src/actors/codex-process/exec-process.ts';
 import type {
+  CodexProcessCommand,
   CodexProcessEvent,
   KillSignal,
   RunPlan,
@@ -21,6 +21,7 @@ export interface ProcessUnderTest {
     fits?: (event: Extract<CodexProcessEvent, { type: Type }>) => boolean,
   ): Promise<Extract<CodexProcessEvent, { type: Type }>>;
   signal(signal: KillSignal): void;
+  tell(command: CodexProcessCommand): void;
   lines(): string[];
   /** Ends the actor, and so the process. */
   stop(): void;
@@ -29,10 +30,12 @@ export interface ProcessUnderTest {
 export const plan: RunPlan = {
   runId: 'r1',
   threadId: 't1',
+  driver: 'exec',
   prompt: 'hello',
   cwd: process.cwd(),
   sandbox: 'danger-full-access',
   approvals: 'never',
+  approvalTimeout: 60_000,
 };
 
 const noGuard: CodexProcessOptions['guard'] = {
@@ -54,7 +57,8 @@ export function startProcess(
 ): ProcessUnderTest {
   const events: CodexProcessEvent[] = [];
   const waiting = new Set<(event: CodexProcessEvent) => void>();
-  const logic = createCodexProcess({
+  const create = planned.driver === 'app-server' ? createAppServerProcess : createExecProcess;
+  const logic = create({
     extraArguments: [],
     env: { PATH: process.env['PATH'] ?? '' },
     guard: noGuard,
@@ -76,6 +80,8 @@ export function startProcess(
     on: { '*': { actions: 'keep' } },
   });
   const actor = createActor(listener).start();
+  const tell = (command: CodexProcessCommand) =>
+    actor.getSnapshot().children['logic']?.send(command);
   return {
     events,
     told(type, fits = () => true) {
@@ -93,8 +99,8 @@ export function startProcess(
         waiting.add(check);
       });
     },
-    signal: (signal) =>
-      actor.getSnapshot().children['logic']?.send({ type: 'process.signal', signal }),
+    signal: (signal) => tell({ type: 'process.signal', signal }),
+    tell,
     lines: () => events.flatMap((event) => (event.type === 'process.line' ? [event.line] : [])),
     stop: () => void actor.stop(),
   };

@@ -10,6 +10,7 @@ import {
   type InspectionEvent,
   type SnapshotFrom,
 } from 'xstate';
+import type { ApprovalFrame } from '../../src/control/frames.ts';
 import type { ControlRequest } from '../../src/control/requests.ts';
 import type { PromptFrame } from '../../src/control/parse-frame.ts';
 import type {
@@ -17,10 +18,17 @@ import type {
   CodexProcessEvent,
   RunPlan,
 } from '../../src/machines/codex-process-events.ts';
-import { codexRun, type PrepareInput } from '../../src/machines/codex-run.ts';
+import { codexRun } from '../../src/machines/codex-run.ts';
+import type { PrepareInput } from '../../src/machines/codex-run-steps.ts';
 import type { SystemId } from '../../src/machines/protocol.ts';
 import type { OpenRun, RunOutcome } from '../../src/machines/run-events.ts';
-import type { OpenRunsEvent, SubmitInput, Submitted } from '../../src/machines/runs-events.ts';
+import type {
+  AnsweredApproval,
+  AnsweredEvent,
+  OpenRunsEvent,
+  SubmitInput,
+  Submitted,
+} from '../../src/machines/runs-events.ts';
 import { runs } from '../../src/machines/runs.ts';
 
 /** One thing asked of the outside, waiting for its answer. */
@@ -35,8 +43,19 @@ interface Outside {
   preparations: Asked<PrepareInput, RunPlan | null>[];
   settlements: Asked<RunOutcome, void>[];
   recoveries: Asked<unknown, { ended: string[] }>[];
+  /** What of approvals is to be written. */
+  records: Asked<ApprovalFrame, ApprovalFrame['state']>[];
   /** The process of each run, by run id. */
-  processes: Map<string, { tell: (event: CodexProcessEvent) => void; signals: string[] }>;
+  processes: Map<
+    string,
+    {
+      tell: (event: CodexProcessEvent) => void;
+      signals: string[];
+      commands: CodexProcessCommand[];
+    }
+  >;
+  /** Convex tells what apps have answered there. */
+  answers: (answers: AnsweredApproval[]) => void;
   /** Convex tells which runs are open. */
   rows: (rows: OpenRun[]) => void;
 }
@@ -72,18 +91,18 @@ export const runsUnderTest = runs.provide({
     codexRun: codexRun.provide({
       actors: {
         prepare: asking<PrepareInput, RunPlan | null>(() => current.preparations),
-        process: fromCallback<CodexProcessCommand, { plan: RunPlan }>(
-          ({ input, sendBack, receive }) => {
-            const signals: string[] = [];
-            current.processes.set(input.plan.runId, { tell: sendBack, signals });
-            receive(({ signal }) => void signals.push(signal));
-          },
-        ),
+        exec: standIn(),
+        appServer: standIn(),
       },
     }),
     submit: asking<SubmitInput, Submitted>(() => current.submissions),
     settleRow: asking<RunOutcome, void>(() => current.settlements),
     settleProcesses: asking<unknown, { ended: string[] }>(() => current.recoveries),
+    recordApproval: asking<ApprovalFrame, ApprovalFrame['state']>(() => current.records),
+    approvalAnswers: fromCallback<EventObject>(({ sendBack }) => {
+      current.answers = (answers) =>
+        sendBack({ type: 'rows.answered', answers } satisfies AnsweredEvent);
+    }),
     openRuns: fromCallback<EventObject, { machineId: string }>(({ sendBack }) => {
       current.rows = (rows) => sendBack({ type: 'rows.open', runs: rows } satisfies OpenRunsEvent);
     }),
@@ -113,7 +132,11 @@ export function startKeeping(
     preparations: [],
     settlements: [],
     recoveries: [],
+    records: [],
     processes: new Map(),
+    answers: () => {
+      throw new Error('nobody watches the answers');
+    },
     rows: () => {
       throw new Error('nobody watches the rows');
     },
@@ -136,7 +159,12 @@ export function startKeeping(
       {
         src: 'runs',
         systemId: 'runs',
-        input: { machineId: 'm1', maxRuns, now: () => 2_000 + clock.now() },
+        input: {
+          machineId: 'm1',
+          maxRuns,
+          usualPolicy: { sandbox: 'danger-full-access', approvals: 'never' },
+          now: () => 2_000 + clock.now(),
+        },
       },
     ],
   });
@@ -152,7 +180,7 @@ export function startKeeping(
     send: (event: Parameters<typeof actor.send>[0]) => actor.send(event),
     snapshot: () => actor.getSnapshot(),
     request: (request: ControlRequest, requestId = 'q') =>
-      actor.send({ type: 'control.request', requestId, request }),
+      actor.send({ type: 'control.request', requestId, clientId: 'client-1', request }),
     prompt: (prompt: PromptFrame, requestId = 'q') =>
       actor.send({ type: 'prompt.submitted', requestId, prompt }),
     replyTo: (requestId: string) => {
@@ -186,11 +214,26 @@ export function planOf(open: OpenRun): RunPlan {
   return {
     runId: open.runId,
     threadId: open.threadDocId,
+    driver: 'exec',
     prompt: open.text,
     cwd: '/w',
     sandbox: 'danger-full-access',
     approvals: 'never',
+    approvalTimeout: 60_000,
   };
+}
+
+/** A Codex that does nothing by itself. */
+function standIn() {
+  return fromCallback<CodexProcessCommand, { plan: RunPlan }>(({ input, sendBack, receive }) => {
+    const signals: string[] = [];
+    const commands: CodexProcessCommand[] = [];
+    current.processes.set(input.plan.runId, { tell: sendBack, signals, commands });
+    receive((command) => {
+      commands.push(command);
+      if (command.type === 'process.signal') signals.push(command.signal);
+    });
+  });
 }
 
 function asking<Input, Output>(list: () => Asked<Input, Output>[]) {

@@ -15,7 +15,8 @@ import type {
   CodexProcessEvent,
   RunPlan,
 } from '../../src/machines/codex-process-events.ts';
-import { codexRun, type PrepareInput } from '../../src/machines/codex-run.ts';
+import { codexRun } from '../../src/machines/codex-run.ts';
+import type { PrepareInput } from '../../src/machines/codex-run-steps.ts';
 import type { OpenRun, RunOutcome } from '../../src/machines/run-events.ts';
 
 export interface Running {
@@ -30,6 +31,8 @@ export interface Running {
   lines: EventObject[];
   /** The signals that the process got, oldest first. */
   signals: string[];
+  /** What else the process was told, oldest first. */
+  commands: CodexProcessCommand[];
   /** Whether there is a process actor. */
   hasProcess(): boolean;
   /** What the run has asked the preparation, oldest first. */
@@ -54,14 +57,16 @@ export const openRun: OpenRun = {
 export const runPlan: RunPlan = {
   runId: 'r1',
   threadId: 't1',
+  driver: 'exec',
   prompt: 'do it',
   cwd: '/w',
   sandbox: 'danger-full-access',
   approvals: 'never',
+  approvalTimeout: 60_000,
 };
 
 /** The one that `startRunning` started last. */
-let current: Pick<Running, 'signals' | 'preparations'> & {
+let current: Pick<Running, 'signals' | 'commands' | 'preparations'> & {
   answer: PromiseWithResolvers<RunPlan | null>;
 };
 
@@ -73,12 +78,21 @@ export const runUnderTest = codexRun.provide({
       current.answer = Promise.withResolvers();
       return await current.answer.promise;
     }),
-    process: fromCallback<CodexProcessCommand, { plan: RunPlan }>(({ receive }) => {
-      const { signals } = current;
-      receive(({ signal }) => void signals.push(signal));
-    }),
+    exec: standIn(),
+    appServer: standIn(),
   },
 });
+
+/** A Codex that does nothing by itself. */
+function standIn() {
+  return fromCallback<CodexProcessCommand, { plan: RunPlan }>(({ receive }) => {
+    const { signals, commands } = current;
+    receive((command) => {
+      if (command.type === 'process.signal') signals.push(command.signal);
+      else commands.push(command);
+    });
+  });
+}
 
 export function startRunning(inspect?: (event: InspectionEvent) => void): Running {
   const clock = new SimulatedClock();
@@ -86,6 +100,7 @@ export function startRunning(inspect?: (event: InspectionEvent) => void): Runnin
   const lines: EventObject[] = [];
   const mine: typeof current = {
     signals: [],
+    commands: [],
     preparations: [],
     answer: Promise.withResolvers(),
   };
@@ -112,6 +127,7 @@ export function startRunning(inspect?: (event: InspectionEvent) => void): Runnin
     reports,
     lines,
     signals: mine.signals,
+    commands: mine.commands,
     hasProcess: () => 'process' in run.getSnapshot().children,
     preparations: mine.preparations,
     prepared: async (plan) => {

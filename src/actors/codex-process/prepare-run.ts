@@ -2,9 +2,9 @@
 import { stat } from 'node:fs/promises';
 import { isAbsolute } from 'node:path';
 import { BridgeError } from '../../errors.ts';
-import type { RunPlan } from '../../machines/codex-process-events.ts';
-import type { PrepareInput } from '../../machines/codex-run.ts';
-import { policyOf } from '../../machines/run-book.ts';
+import type { CodexDriver, RunPlan } from '../../machines/codex-process-events.ts';
+import type { PrepareInput } from '../../machines/codex-run-steps.ts';
+import { policyOf, type RunPolicy } from '../../machines/run-book.ts';
 
 /** What Convex knows of a thread. */
 export interface RunThread {
@@ -21,6 +21,11 @@ export interface PrepareOptions {
   findThread: (threadDocId: string) => Promise<RunThread | null>;
   /** Where a run goes whose thread has no directory. */
   defaultDirectory: string;
+  /** What a run may do that says nothing about it. */
+  usualPolicy: RunPolicy;
+  /** Milliseconds until an approval that nobody answers is declined. */
+  approvalTimeout: number;
+  chooseDriver: () => Promise<CodexDriver>;
   log: (message: string, details: Record<string, string>) => void;
 }
 
@@ -29,29 +34,33 @@ export interface PrepareOptions {
  * `working_directory_missing`, `convex_unavailable`.
  */
 export async function prepareRun(
-  { lease, findThread, defaultDirectory, log }: PrepareOptions,
+  options: PrepareOptions,
   { run, lastSessions }: PrepareInput,
 ): Promise<RunPlan | null> {
+  const { lease, findThread, defaultDirectory, log } = options;
   if (!(await lease(run.runId))) return null;
   const thread = await findThread(run.threadDocId);
   if (thread === null) throw new BridgeError('thread_unknown', run.threadDocId);
   const cwd = thread.cwd ?? defaultDirectory;
   await requireDirectory(cwd);
-  const { sandbox, approvals } = policyOf(run);
+  const { sandbox, approvals } = policyOf(run, options.usualPolicy);
+  const driver = await options.chooseDriver();
   if (sandbox === 'danger-full-access') {
-    log('codex runs with full access', { runId: run.runId, cwd, approvals });
+    log('codex runs with full access', { runId: run.runId, cwd, approvals, driver });
   }
   const model = run.model ?? thread.model;
   const resumeId = sessionFor(run.resumeId, thread, cwd, lastSessions);
   return {
     runId: run.runId,
     threadId: thread.threadId,
+    driver,
     prompt: run.text,
     cwd,
     ...(resumeId === undefined ? {} : { resumeId }),
     ...(model === undefined ? {} : { model }),
     sandbox,
     approvals,
+    approvalTimeout: options.approvalTimeout,
   };
 }
 

@@ -1,5 +1,6 @@
 import { fromCallback, type CallbackActorLogic } from 'xstate';
 import { api } from '../../../convex/_generated/api.js';
+import { defined } from '../../codex/defined.ts';
 import type { CommitterCommand, CommitterEvent } from '../../machines/convex-writer.ts';
 import type { WriteJob } from '../../machines/protocol.ts';
 import { commitJob, type IngestPort } from './commit-job.ts';
@@ -8,6 +9,7 @@ import { convexFailure } from './convex-failure.ts';
 import type { Redaction } from './redaction.ts';
 import { recall } from './recall.ts';
 import { RunJoins } from './run-joins.ts';
+import { StreamedPieces } from './streamed-pieces.ts';
 
 interface CommitterOptions {
   connection: Pick<ConvexConnection, 'mutation' | 'query'>;
@@ -26,6 +28,14 @@ export function committer({
     const joins = new RunJoins();
     /** Joined jobs until they are done: another attempt must not be matched again. */
     const joined = new Map<string, WriteJob>();
+    const pieces = new StreamedPieces((threadId, { item, seq }) => {
+      // What may be the beginning of a secret is taken out too: the item is partial.
+      const shown = redaction.item(item, joins.directoryOfRun(item.runId));
+      const { key, kind, role, text = '', data, ts, turnId, itemId, runId } = shown;
+      const known = defined({ role, data, turnId, itemId, runId });
+      const piece = { threadId, key, kind, text, seq, ts, provisional: true, ...known };
+      return connection.mutation(api.messages.upsertStreamed, piece);
+    });
     const report = (event: CommitterEvent) => sendBack(event);
 
     const join = ({ job, settles }: CommitterCommand & { type: 'commit.start' }): WriteJob => {
@@ -35,6 +45,8 @@ export function committer({
       // the file says are compared as they are written.
       const redacted = redaction.job(job, joins.directoryOf(job));
       const items = settles === undefined ? joins.apply(redacted) : joins.settle(settles);
+      const ended = items.filter(({ partial }) => partial !== true).map(({ key }) => key);
+      pieces.forget(job.thread.threadId, ended);
       const fresh = { ...redacted, items };
       joined.set(job.id, fresh);
       return fresh;
@@ -79,6 +91,9 @@ export function committer({
         case 'commit.forget':
           joined.delete(command.jobId);
           break;
+        case 'write.pieces':
+          for (const piece of command.pieces) pieces.show(command.threadId, piece);
+          break;
         case 'recall.start':
           void recallRuns();
           break;
@@ -86,5 +101,6 @@ export function committer({
           joins.note(command);
       }
     });
+    return () => pieces.stop();
   });
 }

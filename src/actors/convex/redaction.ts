@@ -60,6 +60,11 @@ export class Redaction {
     return this.in(directory)?.text(text).text ?? text;
   }
 
+  /** Of a text that may have been cut in the middle of a secret. */
+  cutText(text: string, directory: string | undefined): string {
+    return this.in(directory)?.text(text, { isCut: true }).text ?? text;
+  }
+
   job(job: WriteJob, directory: string | undefined): WriteJob {
     const redactor = this.in(directory);
     if (redactor === null) return job;

@@ -54,7 +54,11 @@ export class RunJoins {
 
   /** Where the thread of a job works, as far as the job or its run says. */
   directoryOf({ thread, items }: WriteJob): string | undefined {
-    return thread.cwd ?? this.#runs.get(items[0]?.runId ?? '')?.cwd;
+    return thread.cwd ?? this.directoryOfRun(items[0]?.runId);
+  }
+
+  directoryOfRun(runId: string | undefined): string | undefined {
+    return this.#runs.get(runId ?? '')?.cwd;
   }
 
   /** The items of a job as they are to be written. Once a job: it moves the matching on. */

@@ -233,7 +233,12 @@ class Hub {
     }
     this.#notify({
       type: 'request.received',
-      request: { type: 'control.request', requestId: this.#pending.open(from, id), request },
+      request: {
+        type: 'control.request',
+        requestId: this.#pending.open(from, id),
+        clientId: from.clientId,
+        request,
+      },
     });
   }
 

@@ -27,6 +27,9 @@ function options(changes: Partial<PrepareOptions> = {}): PrepareOptions {
     lease: () => Promise.resolve(true),
     findThread: () => Promise.resolve({ threadId: 't', cwd: folder.path }),
     defaultDirectory: '/',
+    usualPolicy: { sandbox: 'danger-full-access', approvals: 'never' },
+    approvalTimeout: 60_000,
+    chooseDriver: () => Promise.resolve('exec'),
     log: () => {},
     ...changes,
   };
@@ -41,13 +44,18 @@ test('a run goes where its thread is, with full access, which is logged', async 
   expect(plan).toEqual({
     runId: 'r',
     threadId: 't',
+    driver: 'exec',
     prompt: 'do it',
     cwd: folder.path,
     sandbox: 'danger-full-access',
     approvals: 'never',
+    approvalTimeout: 60_000,
   });
   expect(logged).toEqual([
-    ['codex runs with full access', { runId: 'r', cwd: folder.path, approvals: 'never' }],
+    [
+      'codex runs with full access',
+      { runId: 'r', cwd: folder.path, approvals: 'never', driver: 'exec' },
+    ],
   ]);
 });
 

@@ -78,6 +78,7 @@ function asking(mirror: Mirror) {
       const event: ControlRequestEvent = {
         type: 'control.request',
         requestId,
+        clientId: 'client-1',
         request: { control: 'message.full', messageId, ...(part === undefined ? {} : { part }) },
       };
       tree.system.get(SYSTEM.messages).send(event);

@@ -68,6 +68,7 @@ test('a client that asks is shown the lines set aside last, also after a restart
     watch.actor.send({
       type: 'control.request',
       requestId: 'r',
+      clientId: 'client-1',
       request: { control: 'sessions.watch_status' },
     });
     await watch.until(() => watch.replies.length > asked);

@@ -1,0 +1,87 @@
+/** Asks an installed Codex whether its app-server can do what a run needs. */
+import { execa } from 'execa';
+import { z } from 'zod';
+import { parseRpcMessage } from '../../codex/app-server/rpc-message.ts';
+import { packageVersion } from '../../version.ts';
+import { initializeParams } from './app-server-arguments.ts';
+import { outputLines } from './output-lines.ts';
+import { RpcClient } from './rpc-client.ts';
+
+/** Starting takes some 250 ms; a machine that is busy gets more. */
+const PROBE_LIMIT_MS = 15_000;
+
+/** No thread has it: it names the first moment of the year 1970. */
+const NO_THREAD = '00000000-0000-7000-8000-000000000000';
+
+/**
+ * What it lacks, or null when it lacks nothing. Rejects when it cannot be asked: it does
+ * not start, or says nothing in time. Nothing is done: each question is one that a program
+ * which understands it has to refuse.
+ */
+export async function probeAppServer(
+  bin: string,
+  env: Readonly<Record<string, string>>,
+): Promise<string | null> {
+  const child = execa(bin, ['app-server'], {
+    env,
+    extendEnv: false,
+    buffer: false,
+    reject: false,
+    stdin: 'pipe',
+    stderr: 'ignore',
+    timeout: PROBE_LIMIT_MS,
+    windowsHide: true,
+  });
+  child.stdin.on('error', () => {});
+  const rpc = new RpcClient(child.stdin);
+  outputLines(child.stdout, (line) => {
+    if (line === null || line === '') return;
+    const message = parsed(line);
+    if (message?.kind === 'result' || message?.kind === 'error') rpc.answered(message);
+  });
+  void child.then(() => rpc.abandon());
+  try {
+    await rpc.request('initialize', initializeParams(packageVersion()));
+    rpc.notify('initialized');
+    return await lackingIn(rpc);
+  } finally {
+    rpc.end();
+    await child;
+  }
+}
+
+async function lackingIn(rpc: RpcClient): Promise<string | null> {
+  for (const method of ['thread/resume', 'turn/start', 'turn/steer', 'turn/interrupt']) {
+    // A method that there is misses its `threadId`; another is refused for its name.
+    const refusal = await refusalOf(rpc, method, {});
+    if (!refusal.includes('threadId')) return method;
+  }
+  const refusal = await refusalOf(rpc, 'turn/start', {
+    threadId: NO_THREAD,
+    input: [],
+    clientUserMessageId: WRONG_TYPE,
+  });
+  // A field that is not known is not looked at, and the thread is missed instead.
+  return refusal.includes(String(WRONG_TYPE)) ? null : 'clientUserMessageId';
+}
+
+/** Refused as what should be a string; an unusual number, so that it is found in the refusal. */
+const WRONG_TYPE = 52_341_877;
+
+async function refusalOf(rpc: RpcClient, method: string, params: object): Promise<string> {
+  try {
+    await rpc.request(method, params);
+  } catch (error) {
+    return error instanceof Error ? error.message : '';
+  }
+  return '';
+}
+
+function parsed(line: string) {
+  try {
+    return parseRpcMessage(line);
+  } catch (error) {
+    if (error instanceof z.ZodError || error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
