@@ -11,7 +11,7 @@ import { BridgeError } from '../errors.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import { connectLocalBridge } from './local-bridge.ts';
 import type { SubmitFlags } from './program.ts';
-import { showItem } from './show-item.ts';
+import { showItems } from './show-item.ts';
 
 export async function submit(
   config: Config,
@@ -44,9 +44,10 @@ function followRuns(bridge: BridgeConnection, asJson: boolean) {
   const end = Promise.withResolvers<RunFrame>();
   let wanted: string | undefined;
   const early: Frame[] = [];
+  const showLine = asJson ? (line: string) => console.log(line) : showItems();
   const follow = (frame: Frame) => {
     if (wanted === undefined) early.push(frame);
-    else if (frame['runId'] === wanted) show(frame, asJson, end.resolve);
+    else if (frame['runId'] === wanted) show(frame, showLine, end.resolve);
   };
   bridge.onFrame(follow);
   return {
@@ -58,12 +59,11 @@ function followRuns(bridge: BridgeConnection, asJson: boolean) {
   };
 }
 
-function show(frame: Frame, asJson: boolean, done: (run: RunFrame) => void): void {
+function show(frame: Frame, showLine: (line: string) => void, done: (run: RunFrame) => void): void {
   if (frame.type === 'codex.line') {
     const line = codexLine.parse(frame);
     if (line.stream === 'stderr') process.stderr.write(`${line.line}\n`);
-    else if (asJson) console.log(line.line);
-    else showItem(line.line);
+    else showLine(line.line);
     return;
   }
   const run = runFrame.safeParse(frame);

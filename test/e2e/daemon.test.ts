@@ -75,8 +75,8 @@ test('a submitted run and one started by hand are seen live by an official clien
 
   const streamed = await app.messages(threadDocId, (rows) => conversation(rows).length === 3);
   expect(await ended.promise).toBe('completed');
-  expect(lines.map((line) => (JSON.parse(line) as { type: string }).type)).toContain(
-    'turn.completed',
+  expect(lines.map((line) => (JSON.parse(line) as { method?: string }).method)).toContain(
+    'turn/completed',
   );
 
   const final = await app.messages(
