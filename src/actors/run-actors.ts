@@ -47,10 +47,10 @@ export function runActors(options: RunActorsOptions) {
   const { connection, machineId, config, redaction, log } = options;
   const prompts = { redaction, prompts: new PromptKeep(options.promptsFile) };
   const env = childEnvironment(options.env, config.codexHome);
-  const choice = driverChoice(config, env, log);
+  const guard = createProcessGuard(options.ledgerFile);
+  const choice = driverChoice(config, { env, guard }, log);
   // Asked before the first run waits for it.
   void choice.choose().catch(() => undefined);
-  const guard = createProcessGuard(options.ledgerFile);
   const prepareOptions: PrepareOptions = {
     lease: async (runId) => await leaseRun(connection, machineId, runId),
     findThread: async (threadDocId) => await findThread(connection, threadDocId),

@@ -114,7 +114,7 @@ test('no secret of the bridge is in the arguments or environment of a process be
   await app.messages(threadDocId, (rows) => rows.some(({ text }) => text === 'Begun.'));
 
   const below = await descendants(daemon.pid);
-  expect(below.some(({ command }) => command.includes('exec'))).toBe(true);
+  expect(below.some(({ command }) => command.includes('app-server'))).toBe(true);
   const pids = below.map(({ pid }) => String(pid)).join(',');
   // `e` shows the environment behind the arguments, on Linux and on macOS.
   const shown = execFileSync('ps', ['eww', '-o', 'args=', '-p', pids], { encoding: 'utf8' });

@@ -90,7 +90,7 @@ test(
       await bridge.request('run.submit', { threadDocId, text: `round ${round}` });
       const expected = [`round ${round}`, 'First.', 'Second.'];
       await app.messages(threadDocId, (rows) => texts(rows).length === expected.length);
-      const codex = await vi.waitUntil(() => descendant(daemon.pid, 'exec --json'), {
+      const codex = await vi.waitUntil(() => descendant(daemon.pid, 'app-server'), {
         timeout: 10_000,
       });
       process.kill(codex.pid, 'SIGKILL');
@@ -101,7 +101,7 @@ test(
       expect(texts(rows)).toEqual(expected);
     }
     expect(
-      (await processesWith('exec --json')).filter(({ command }) => command.includes(folder.path)),
+      (await processesWith('app-server')).filter(({ command }) => command.includes(folder.path)),
     ).toEqual([]);
     bridge.close();
   },

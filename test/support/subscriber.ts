@@ -24,6 +24,8 @@ export interface MessageRow {
   text?: string;
   ts: number;
   provisional?: boolean;
+  partial?: boolean;
+  seq?: number;
   data?: Record<string, unknown>;
 }
 

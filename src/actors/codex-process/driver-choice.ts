@@ -4,6 +4,7 @@ import { delimiter, isAbsolute, join } from 'node:path';
 import type { Config } from '../../config.ts';
 import { BridgeError } from '../../errors.ts';
 import type { CodexDriver } from '../../machines/codex-process-events.ts';
+import type { CodexProcessOptions } from './codex-child.ts';
 import { configurationArguments } from './app-server-arguments.ts';
 import { probeAppServer } from './probe-app-server.ts';
 
@@ -16,7 +17,7 @@ type Log = (message: string, details: Record<string, string>) => void;
 
 export function driverChoice(
   { codexBin, codexArgs, codexDriver }: Pick<Config, 'codexBin' | 'codexArgs' | 'codexDriver'>,
-  env: Readonly<Record<string, string>>,
+  { env, guard }: Pick<CodexProcessOptions, 'env' | 'guard'>,
   log: Log,
 ): DriverChoice {
   /** By path and time of change. */
@@ -27,7 +28,7 @@ export function driverChoice(
       log('codex is driven by exec', { reason: 'CODEX_ARGS has what only "codex exec" takes' });
       return 'exec';
     }
-    const lacking = await probeAppServer(codexBin, env);
+    const lacking = await probeAppServer({ bin: codexBin, env, guard });
     const driver = lacking === null ? 'app-server' : 'exec';
     log(`codex is driven by ${driver}`, { program, ...(lacking === null ? {} : { lacking }) });
     return driver;

@@ -4,11 +4,13 @@ import { z } from 'zod';
 import { parseRpcMessage } from '../../codex/app-server/rpc-message.ts';
 import { packageVersion } from '../../version.ts';
 import { initializeParams } from './app-server-arguments.ts';
+import type { CodexProcessOptions } from './codex-child.ts';
+import { ProcessTree } from './kill-tree.ts';
 import { outputLines } from './output-lines.ts';
 import { RpcClient } from './rpc-client.ts';
 
-/** Starting takes some 250 ms; a machine that is busy gets more. */
-const PROBE_LIMIT_MS = 15_000;
+/** Starting takes some 250 ms, and up to a second in older versions; a busy machine gets more. */
+const PROBE_LIMIT_MS = 5_000;
 
 /** No thread has it: it names the first moment of the year 1970. */
 const NO_THREAD = '00000000-0000-7000-8000-000000000000';
@@ -19,8 +21,8 @@ const NO_THREAD = '00000000-0000-7000-8000-000000000000';
  * which understands it has to refuse.
  */
 export async function probeAppServer(
-  bin: string,
-  env: Readonly<Record<string, string>>,
+  { bin, env, guard }: Pick<CodexProcessOptions, 'bin' | 'env' | 'guard'>,
+  limitMs = PROBE_LIMIT_MS,
 ): Promise<string | null> {
   const child = execa(bin, ['app-server'], {
     env,
@@ -29,9 +31,14 @@ export async function probeAppServer(
     reject: false,
     stdin: 'pipe',
     stderr: 'ignore',
-    timeout: PROBE_LIMIT_MS,
+    // Any program may stand there, also one that ignores signals and leaves others behind.
+    detached: true,
+    cleanup: false,
     windowsHide: true,
   });
+  const { pid } = child;
+  if (pid === undefined) throw new Error((await child).shortMessage);
+  await guard.add('probe', pid);
   child.stdin.on('error', () => {});
   const rpc = new RpcClient(child.stdin);
   outputLines(child.stdout, (line) => {
@@ -39,14 +46,20 @@ export async function probeAppServer(
     const message = parsed(line);
     if (message?.kind === 'result' || message?.kind === 'error') rpc.answered(message);
   });
-  void child.then(() => rpc.abandon());
+  const tree = new ProcessTree(pid);
+  const overdue = setTimeout(() => rpc.abandon(), limitMs);
+  child.nodeChildProcess.once('exit', () => rpc.abandon());
   try {
     await rpc.request('initialize', initializeParams(packageVersion()));
     rpc.notify('initialized');
     return await lackingIn(rpc);
   } finally {
+    clearTimeout(overdue);
     rpc.end();
-    await child;
+    // It was asked questions only: there is nothing that it has to bring to an end.
+    await tree.signal('SIGKILL');
+    child.stdout.destroy();
+    guard.remove(pid);
   }
 }
 

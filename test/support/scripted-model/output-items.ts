@@ -40,6 +40,7 @@ export function outputItem(step: Step, style: ToolStyle, isLast: boolean): Outpu
             type: 'function_call',
             id: newId('fc'),
             name: step.tool,
+            ...(step.server === undefined ? {} : { namespace: `mcp__${step.server}` }),
             arguments: JSON.stringify(step.arguments),
             call_id: newId('call'),
           }

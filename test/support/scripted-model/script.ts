@@ -11,9 +11,15 @@ export type Script = Readonly<Record<string, readonly Reply[]>>;
 
 export type Step =
   | { do: 'reason'; text: string }
-  /** Sent in `pieces`, as a model would. */
-  | { do: 'say'; text: string; pieces: number }
-  | { do: 'call'; tool: 'exec_command' | 'update_plan'; arguments: Record<string, unknown> }
+  /** Sent in `pieces`, as a model would; after the first it may wait at a gate. */
+  | { do: 'say'; text: string; pieces: number; gate?: string }
+  | {
+      do: 'call';
+      tool: string;
+      /** The MCP server whose tool it is. */
+      server?: string;
+      arguments: Record<string, unknown>;
+    }
   | { do: 'patch'; patch: string }
   /** The stream stands still here until the test releases it (`ScriptedModel.release`). */
   | { do: 'hold'; gate: string }
@@ -34,10 +40,20 @@ export function say(text: string, pieces = 3): Step {
   return { do: 'say', text, pieces };
 }
 
+/** Words that come in two halves; the second when the test releases the gate. */
+export function sayHalting(text: string, gate: string): Step {
+  return { do: 'say', text, pieces: 2, gate };
+}
+
 /** A shell command; `yieldMs` is how long Codex waits before it lets the command go on behind. */
 export function shell(command: string, yieldMs?: number): Step {
   const limit = yieldMs === undefined ? {} : { yield_time_ms: yieldMs };
   return { do: 'call', tool: 'exec_command', arguments: { cmd: command, ...limit } };
+}
+
+/** A tool of an MCP server that the Codex home configures. */
+export function mcp(server: string, tool: string, input: Record<string, unknown>): Step {
+  return { do: 'call', server, tool, arguments: input };
 }
 
 /** A change of files in the language of Codex's `apply_patch`, without its envelope. */

@@ -47,7 +47,7 @@ export async function streamReply(
       return;
     } else {
       const item = outputItem(step, style, !callsTool(reply.slice(index)));
-      if (item !== null) sendItem(send, step, item, index);
+      if (item !== null) await sendItem(send, step, item, index, waitAt);
     }
   }
   send('response.completed', { response: { id, status: 'completed', usage: USAGE } });
@@ -56,12 +56,19 @@ export async function streamReply(
 
 type Send = (type: string, fields: Record<string, unknown>) => void;
 
-function sendItem(send: Send, step: Step, item: OutputItem, index: number): void {
+async function sendItem(
+  send: Send,
+  step: Step,
+  item: OutputItem,
+  index: number,
+  waitAt: (gate: string) => Promise<void>,
+): Promise<void> {
   const at = { item_id: item.id, output_index: index };
   if (step.do === 'say') {
     const begun = { ...item, status: 'in_progress', content: [] };
     send('response.output_item.added', { output_index: index, item: begun });
-    for (const delta of cut(step.text, step.pieces)) {
+    for (const [piece, delta] of cut(step.text, step.pieces).entries()) {
+      if (piece === 1 && step.gate !== undefined) await waitAt(step.gate);
       send('response.output_text.delta', { ...at, content_index: 0, delta });
     }
   } else if (step.do === 'reason') {
