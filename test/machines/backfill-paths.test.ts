@@ -18,6 +18,7 @@ const error = new BridgeError('path_missing', 'x');
 const ask = (request: object): AnyEventObject => ({
   type: 'control.request',
   requestId: 'r1',
+  clientId: 'client-1',
   request,
 });
 const counted = (jobId: string | null, done: number): AnyEventObject => ({

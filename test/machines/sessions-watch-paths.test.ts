@@ -72,6 +72,7 @@ test('generated walks end where the model says, and take every transition', () =
     ...[{ control: 'sessions.watch_status' }, watch(true), watch(false)].map((request) => ({
       type: 'control.request',
       requestId: 'r1',
+      clientId: 'client-1',
       request,
     })),
     { type: 'scan.done' },
