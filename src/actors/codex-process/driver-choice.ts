@@ -10,7 +10,7 @@ import { probeAppServer } from './probe-app-server.ts';
 
 export interface DriverChoice {
   /** Asks the program once; one that was replaced is asked again. Rejects with `config_invalid`. */
-  choose(): Promise<CodexDriver>;
+  choose: () => Promise<CodexDriver>;
 }
 
 type Log = (message: string, details: Record<string, string>) => void;
