@@ -313,7 +313,7 @@ function codexSays(item: Record<string, unknown>): string {
     case 'reasoning':
       return `reason: ${z.array(z.string()).parse(item['summary']).join('\n\n')}`;
     case 'commandExecution':
-      return `cmd: ${String(item['command']).replace(/^\/bin\/(?:ba)?sh -l?c '(.*)'$/s, '$1')}`;
+      return `cmd: ${String(item['command']).replace(/^\S*sh -l?c '(.*)'$/s, '$1')}`;
     case 'fileChange':
       return `file: ${z
         .array(z.object({ path: z.string() }))

@@ -170,16 +170,20 @@ export class SessionFiles {
     return this.#cursors.get(this.#latest.get(sessionOf(path)) ?? path);
   }
 
-  /** Whether this is the place where its session was read last, and nobody said yet that it is gone. */
-  isMissed(path: string): boolean {
+  /** Whether Convex takes it that the session is here: it was read here last. */
+  isHeldPresent(path: string): boolean {
     const cursor = this.#cursors.get(path);
     return (
       cursor !== undefined &&
       cursor.offset > 0 &&
       cursor.deleted !== true &&
-      !this.#entries.has(path) &&
       this.latest(path)?.path === path
     );
+  }
+
+  /** The same, and it is not here. */
+  isMissed(path: string): boolean {
+    return !this.#entries.has(path) && this.isHeldPresent(path);
   }
 
   /** Files that were read in an earlier life, and that the first sweep has not met. */

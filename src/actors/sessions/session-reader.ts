@@ -137,6 +137,8 @@ export class SessionReader {
     if (rejected + refused.length > 0) files.countRejected(rejected + refused.length);
     this.#proposal = null;
     this.#cursor = this.#stored = cursor;
+    // If it came back meanwhile, that is the next thing to say.
+    if (cursor.deleted) this.#owesCursor = true;
     if (refused.length === 0) return;
     const lines = await refusedLines(refused, places, this.#file, parserVersion);
     this.#cursor = { ...cursor, quarantine: setAside(cursor.quarantine, lines) };
@@ -241,7 +243,7 @@ export class SessionReader {
     const { path, files, nextJobId } = this.#options;
     const before = this.#cursor;
     const { resumeId } = before;
-    if (resumeId === undefined || !files.isMissed(path)) return { type: 'gone' };
+    if (resumeId === undefined || !files.isHeldPresent(path)) return { type: 'gone' };
     if (otherPlacesOf(path).some((place) => regularFile(place) !== null)) return { type: 'gone' };
     const cursor: FileCursor = { ...before, deleted: true };
     const job: WriteJob = {

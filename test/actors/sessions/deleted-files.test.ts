@@ -82,6 +82,35 @@ test.each(['while it is watched', 'while the bridge is down'])(
   },
 );
 
+test('one that grows and is deleted at once says both', async () => {
+  await using watch = startSessions({ root, mirror });
+  await watch.until(() => mirror.texts(session.threadId).length === 1);
+  await watch.settled();
+  session.assistant('last words');
+  rmSync(session.path);
+  await watch.until(isGone);
+  expect(mirror.texts(session.threadId)).toEqual(['one', 'last words']);
+  expect(deletions()).toBe(1);
+});
+
+test('one that is back before Convex has taken its deletion is there in the end', async () => {
+  const kept = join(folder.path, 'kept');
+  copyFileSync(session.path, kept);
+  await using watch = startSessions({ root, mirror });
+  await watch.until(() => mirror.texts(session.threadId).length === 1);
+  await watch.settled();
+  mirror.isHolding = true;
+  rmSync(session.path);
+  await watch.until(() => deletions() === 1);
+  copyFileSync(kept, session.path);
+  await watch.until(() => watch.status().files.known === 1);
+  watch.restartWriter();
+  await watch.until(() => mirror.jobs.at(-1)?.thread.rolloutDeletedAt === undefined);
+  await watch.settled();
+  expect(mirror.cursors.get(session.path)).not.toHaveProperty('deleted');
+  expect(mirror.texts(session.threadId)).toEqual(['one']);
+});
+
 test('a session that Codex moved is not called deleted, however the moves are noticed', async () => {
   await using watch = startSessions({ root, mirror });
   await watch.until(() => mirror.texts(session.threadId).length === 1);
