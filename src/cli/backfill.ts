@@ -133,11 +133,16 @@ function followJobs(bridge: BridgeConnection) {
         view.show(parsed.data);
         if (!GOES_ON.has(parsed.data.state)) end.resolve(parsed.data);
       };
-      // What was replayed from before is older than the reply.
-      for (const frame of early) if (Number(frame['since']) >= begun.since) follow(frame);
+      for (const frame of early) if (!isOlder(frame, begun)) follow(frame);
       return end.promise;
     },
   };
+}
+
+/** What was replayed from before the reply would set the bar back. */
+function isOlder(frame: Frame, reply: BackfillFrame): boolean {
+  const { success, data } = backfillFrame.safeParse(frame);
+  return success && (data.since < reply.since || data.bytes.done < reply.bytes.done);
 }
 
 function verdict(frame: BackfillFrame, view: BackfillView): ExitCode {
