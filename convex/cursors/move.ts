@@ -51,7 +51,11 @@ async function isReached(
 ): Promise<boolean> {
   if (offset === 0) return true;
   const stored = await storedCursor(ctx, machineId, path);
-  return stored !== null && stored.generation === generation && stored.offset >= offset;
+  if (stored === null) return false;
+  // Behind a later generation nothing is missing: the whole file was read for it.
+  return (
+    stored.generation > generation || (stored.generation === generation && stored.offset >= offset)
+  );
 }
 
 /**
