@@ -8,7 +8,14 @@ const POLL_MS = 50;
 export async function imported(bridge: BridgeConnection, files: number): Promise<WatchStatusFrame> {
   while (true) {
     const status = await watchStatus(bridge);
-    if (status !== null && status.files.known >= files && status.files.behind === 0) return status;
+    if (
+      status !== null &&
+      status.files.known >= files &&
+      status.files.behind === 0 &&
+      status.bytes.pending === 0
+    ) {
+      return status;
+    }
     await pause(POLL_MS);
   }
 }
