@@ -8,6 +8,7 @@ import { execa } from 'execa';
 
 const BENCHMARKS = [
   'latency',
+  'first-token',
   'ingest',
   'pressure',
   'secrets',
