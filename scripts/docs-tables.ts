@@ -61,7 +61,7 @@ export function secretKinds(): string {
     .join(', ');
 }
 
-/** Known by their values; `src/daemon.ts` names them. */
+/** Known by their values; `src/daemon/own-secrets.ts` names them. */
 const OWN_KINDS = ['bridge-token', 'convex-admin-key', 'signing-key'];
 
 export function lineKindsTable(): string {
