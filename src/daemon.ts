@@ -8,6 +8,8 @@ import { ConvexConnection } from './actors/convex/connection.ts';
 import { Redaction } from './actors/convex/redaction.ts';
 import { journalStates, journalSupervisor } from './actors/journal.ts';
 import { createRegistry } from './actors/registry.ts';
+import { projectsFolder } from './actors/library/project-files.ts';
+import { UnredactedProjects } from './actors/library/unredacted-projects.ts';
 import type { Config } from './config.ts';
 import { backfillChild } from './daemon/backfill-child.ts';
 import { convexChild } from './daemon/convex-child.ts';
@@ -46,6 +48,7 @@ export function startDaemon(config: Config): Daemon {
   const lock = lockHome(config.home);
   const log = createLog({ level: config.logLevel, secrets: [identity.token] });
   const tokens = openTokenSigner(config.home);
+  const unredacted = new UnredactedProjects(projectsFolder(config.home));
   const parts: Parts = {
     config,
     identity,
@@ -58,7 +61,7 @@ export function startDaemon(config: Config): Daemon {
     codex: codexProbe(config, log),
     redaction: new Redaction({
       enabled: config.redact,
-      offIn: () => config.redactOffIn,
+      offIn: () => [...config.redactOffIn, ...unredacted.directories()],
       own: () => ownSecrets(config, identity, tokens),
     }),
     startedAt: Date.now(),

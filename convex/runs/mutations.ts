@@ -10,6 +10,9 @@ import { approvalMode, messageRole, sandboxMode, tokenUsage } from '../validator
 /** Pending rows that one call looks through for one that this machine may take. */
 const MAX_PENDING_SCANNED = 200;
 
+/** Machines that have a project of the same id. */
+const MAX_MACHINES = 64;
+
 /** The user's message and the run that shall answer it, in one transaction. */
 export const enqueue = defineMutation({
   args: {
@@ -21,7 +24,7 @@ export const enqueue = defineMutation({
     model: v.optional(v.string()),
     sandbox: v.optional(sandboxMode),
     approvals: v.optional(approvalMode),
-    /** The machine that shall run it; without one, the thread's. */
+    /** The machine that shall run it; without one, the project's, else the thread's. */
     machineId: v.optional(v.string()),
   },
   returns: v.object({ runId: v.id('runs'), messageId: v.id('messages'), threadId: v.string() }),
@@ -31,7 +34,8 @@ export const enqueue = defineMutation({
       refuse('thread_unknown', `There is no thread ${threadDocId}.`);
     if (text.trim() === '') refuse('text_empty', 'A run needs a prompt.');
     const now = Date.now();
-    const owner = machineId ?? thread.machineId;
+    const projectId = options.projectId ?? thread.projectId;
+    const owner = machineId ?? (await machineOf(ctx, projectId, thread.machineId));
     const runId = await ctx.db.insert('runs', {
       ...options,
       ...(owner === '' ? {} : { machineId: owner }),
@@ -55,6 +59,7 @@ export const enqueue = defineMutation({
       createdAt: now,
     });
     await ctx.db.patch(threadDocId, {
+      ...(projectId === undefined ? {} : { projectId }),
       messageCount: thread.messageCount + 1,
       lastMessageAt: Math.max(thread.lastMessageAt, now),
       updatedAt: Math.max(thread.updatedAt, now),
@@ -62,6 +67,21 @@ export const enqueue = defineMutation({
     return { runId, messageId, threadId: thread.threadId };
   },
 });
+
+/** Where the project is: on the thread's machine if that has it too. */
+async function machineOf(
+  ctx: MutationCtx,
+  projectId: string | undefined,
+  ofThread: string,
+): Promise<string> {
+  if (projectId === undefined) return ofThread;
+  const projects = await ctx.db
+    .query('projects')
+    .withIndex('by_project_id', (q) => q.eq('id', projectId))
+    .take(MAX_MACHINES);
+  if (projects.some(({ machineId }) => machineId === ofThread)) return ofThread;
+  return projects[0]?.machineId ?? ofThread;
+}
 
 /**
  * Takes a run, the named one or else the oldest that waits, so that no second

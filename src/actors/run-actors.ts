@@ -15,7 +15,14 @@ import { approvalAnswers, recordApproval } from './convex/approval-rows.ts';
 import type { ConvexConnection } from './convex/connection.ts';
 import { PromptKeep } from './convex/prompt-keep.ts';
 import type { Redaction } from './convex/redaction.ts';
-import { findThread, leaseRun, openRuns, settleRow, submitRun } from './convex/run-rows.ts';
+import {
+  findProject,
+  findThread,
+  leaseRun,
+  openRuns,
+  settleRow,
+  submitRun,
+} from './convex/run-rows.ts';
 
 export interface RunActorsOptions {
   connection: ConvexConnection;
@@ -54,6 +61,7 @@ export function runActors(options: RunActorsOptions) {
   const prepareOptions: PrepareOptions = {
     lease: async (runId) => await leaseRun(connection, machineId, runId),
     findThread: async (threadDocId) => await findThread(connection, threadDocId),
+    findProject: async (projectId) => await findProject(connection, machineId, projectId),
     defaultDirectory: options.defaultDirectory,
     usualPolicy: { sandbox: config.sandbox, approvals: config.approvals },
     approvalTimeout: config.approvalTimeout,

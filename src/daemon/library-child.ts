@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { projectActors, skillActors } from '../actors/library/library-actors.ts';
-import { ProjectFiles } from '../actors/library/project-files.ts';
+import { ProjectFiles, projectsFolder } from '../actors/library/project-files.ts';
 import { SkillFiles } from '../actors/library/skill-files.ts';
 import { registrySkills } from '../entries.ts';
 import { type ChildSpec, childSpec } from '../machines/child-spec.ts';
@@ -11,7 +11,7 @@ import type { Parts } from './parts.ts';
 
 /** Projects and skills: two watchers under a supervisor of their own. */
 export function libraryChild({ config, connection, identity }: Parts): ChildSpec {
-  const projects = new ProjectFiles(join(config.home, 'projects'));
+  const projects = new ProjectFiles(projectsFolder(config.home));
   const skills = new SkillFiles(join(config.home, 'skills'), registrySkills(), projects);
   const options = { connection, machineId: identity.machineId };
   const watcher = (

@@ -64,6 +64,11 @@ export interface RunPlan {
   /** Codex's id of the session to go on with; without one a new session begins. */
   resumeId?: string;
   model?: string;
+  projectId?: string;
+  /** What the project tells every run of it. */
+  instructions?: string;
+  /** Read as AGENTS.md is, where there is no AGENTS.md. */
+  agentFile?: string;
   sandbox: SandboxMode;
   approvals: ApprovalMode;
   /** Milliseconds until an approval that nobody answers is declined. */

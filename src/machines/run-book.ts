@@ -54,7 +54,10 @@ export interface RunPolicy {
 }
 
 /** As the request says, else as is usual here. */
-export function policyOf({ sandbox, approvals }: OpenRun, usual: RunPolicy): RunPolicy {
+export function policyOf(
+  { sandbox, approvals }: Pick<OpenRun, 'sandbox' | 'approvals'>,
+  usual: RunPolicy,
+): RunPolicy {
   return { sandbox: sandbox ?? usual.sandbox, approvals: approvals ?? usual.approvals };
 }
 

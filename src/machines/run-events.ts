@@ -59,6 +59,8 @@ export interface RunFacts {
   resumeId?: string;
   cwd?: string;
   model?: string;
+  sandbox?: SandboxMode;
+  approvals?: ApprovalMode;
   driver?: CodexDriver;
   pid?: number;
 }

@@ -91,7 +91,13 @@ function explanationOf(context: CodexRunContext, state: RunOutcome['state']): Br
 export function factsOf({ plan, pid, resumeId }: CodexRunContext): RunFacts {
   const session = resumeId ?? plan?.resumeId;
   return {
-    ...(plan && { threadId: plan.threadId, cwd: plan.cwd, driver: plan.driver }),
+    ...(plan && {
+      threadId: plan.threadId,
+      cwd: plan.cwd,
+      sandbox: plan.sandbox,
+      approvals: plan.approvals,
+      driver: plan.driver,
+    }),
     ...(plan?.model === undefined ? {} : { model: plan.model }),
     ...(session === undefined ? {} : { resumeId: session }),
     ...(pid === null ? {} : { pid }),

@@ -151,7 +151,7 @@ export function noteChange(turn: Turn, report: Extract<RunReport, { type: 'run.c
 
 export function notePlan(turn: Turn, report: Extract<RunReport, { type: 'run.planned' }>): void {
   const { plan, startedAt } = report;
-  const { runId, threadId, cwd, model, prompt, resumeId } = plan;
+  const { runId, threadId, cwd, model, prompt, resumeId, projectId } = plan;
   const book = withExpected(turn.context.book, runId, { cwd, startedAt });
   const expected: RunSightingEvent = {
     type: 'run.expected',
@@ -168,6 +168,7 @@ export function notePlan(turn: Turn, report: Extract<RunReport, { type: 'run.pla
     source: 'bridge',
     cwd,
     ...(model === undefined ? {} : { model }),
+    ...(projectId === undefined ? {} : { projectId }),
     ...(title === undefined ? {} : { title: { text: title, source: 'prompt' } }),
   });
   turn.enqueue.assign({ book });

@@ -379,6 +379,7 @@ function controlErrorOf(thrown: unknown): ControlError {
   const { code, message, retryable } = toBridgeError(thrown);
   switch (code) {
     case 'thread_unknown':
+    case 'project_unknown':
       return { code: 'not_found', message };
     case 'convex_rejected':
       return { code: 'invalid_request', message };

@@ -29,10 +29,13 @@ export function initializeParams(version: string) {
   };
 }
 
-export function threadParams({ cwd, model, sandbox, approvals }: RunPlan) {
+export function threadParams(plan: RunPlan) {
+  const { cwd, model, instructions, agentFile, sandbox, approvals } = plan;
   return {
     cwd,
     ...(model === undefined ? {} : { model }),
+    ...(instructions === undefined ? {} : { developerInstructions: instructions }),
+    ...(agentFile === undefined ? {} : { config: { project_doc_fallback_filenames: [agentFile] } }),
     sandbox,
     // Since 0.145 an app-server has no "on-failure"; this is the one that also asks least.
     approvalPolicy: approvals === 'on-failure' ? 'on-request' : approvals,

@@ -11,6 +11,15 @@ export function execArguments(plan: RunPlan, extra: readonly string[]): string[]
     ? [FULL_ACCESS]
     : ['--sandbox', plan.sandbox, '--config', `approval_policy="${plan.approvals}"`];
   const model = plan.model === undefined ? [] : ['--model', plan.model];
+  // A JSON string of printable characters is a TOML string too.
+  const told = [
+    ...(plan.instructions === undefined
+      ? []
+      : ['--config', `developer_instructions=${JSON.stringify(plan.instructions)}`]),
+    ...(plan.agentFile === undefined
+      ? []
+      : ['--config', `project_doc_fallback_filenames=[${JSON.stringify(plan.agentFile)}]`]),
+  ];
   const overridden = [...SANDBOX, ...DIRECTORY, ...(plan.model === undefined ? [] : MODEL)];
   return [
     'exec',
@@ -18,6 +27,7 @@ export function execArguments(plan: RunPlan, extra: readonly string[]): string[]
     '--skip-git-repo-check',
     ...policy,
     ...model,
+    ...told,
     '--cd',
     plan.cwd,
     ...withoutOptions(withoutFlags(extra), overridden),

@@ -1,6 +1,7 @@
 /** Decides how one run goes: where, in which session, with which settings. */
 import { stat } from 'node:fs/promises';
 import { isAbsolute } from 'node:path';
+import type { ApprovalMode, SandboxMode } from '../../control/modes.ts';
 import { BridgeError } from '../../errors.ts';
 import type { CodexDriver, RunPlan } from '../../machines/codex-process-events.ts';
 import type { PrepareInput } from '../../machines/codex-run-steps.ts';
@@ -12,6 +13,17 @@ export interface RunThread {
   resumeId?: string;
   cwd?: string;
   model?: string;
+  projectId?: string;
+}
+
+/** What a `PROJECT.md` of this machine asks for. */
+export interface RunProject {
+  workingDir: string;
+  model?: string;
+  sandbox?: SandboxMode;
+  approvals?: ApprovalMode;
+  instructions?: string;
+  agentFile?: string;
 }
 
 export interface PrepareOptions {
@@ -19,6 +31,8 @@ export interface PrepareOptions {
   lease: (runId: string) => Promise<boolean>;
   /** Null when there is no such thread. */
   findThread: (threadDocId: string) => Promise<RunThread | null>;
+  /** Null when this machine has no such project. */
+  findProject: (projectId: string) => Promise<RunProject | null>;
   /** Where a run goes whose thread has no directory. */
   defaultDirectory: string;
   /** What a run may do that says nothing about it. */
@@ -30,7 +44,8 @@ export interface PrepareOptions {
 }
 
 /**
- * Null when the run is not ours to do. Errors: `thread_unknown`,
+ * Null when the run is not ours to do. What the request says beats the project, which
+ * beats what is usual. Errors: `thread_unknown`, `project_unknown`,
  * `working_directory_missing`, `convex_unavailable`.
  */
 export async function prepareRun(
@@ -41,14 +56,17 @@ export async function prepareRun(
   if (!(await lease(run.runId))) return null;
   const thread = await findThread(run.threadDocId);
   if (thread === null) throw new BridgeError('thread_unknown', run.threadDocId);
-  const cwd = thread.cwd ?? defaultDirectory;
+  const projectId = run.projectId ?? thread.projectId;
+  const project = await projectOf(options, projectId);
+  const cwd = project.workingDir ?? thread.cwd ?? defaultDirectory;
   await requireDirectory(cwd);
-  const { sandbox, approvals } = policyOf(run, options.usualPolicy);
+  const { sandbox, approvals } = policyOf(run, policyOf(project, options.usualPolicy));
   const driver = await options.chooseDriver();
   if (sandbox === 'danger-full-access') {
     log('codex runs with full access', { runId: run.runId, cwd, approvals, driver });
   }
-  const model = run.model ?? thread.model;
+  const model = run.model ?? project.model ?? thread.model;
+  const { instructions, agentFile } = project;
   const resumeId = sessionFor(run.resumeId, thread, cwd, lastSessions);
   return {
     runId: run.runId,
@@ -58,6 +76,9 @@ export async function prepareRun(
     cwd,
     ...(resumeId === undefined ? {} : { resumeId }),
     ...(model === undefined ? {} : { model }),
+    ...(projectId === undefined ? {} : { projectId }),
+    ...(instructions === undefined ? {} : { instructions }),
+    ...(agentFile === undefined ? {} : { agentFile }),
     sandbox,
     approvals,
     approvalTimeout: options.approvalTimeout,
@@ -79,6 +100,17 @@ export function sessionFor(
   if (asked !== undefined && asked !== 'last') return asked;
   const own = ofThread ?? thread.resumeId;
   return own ?? (asked === 'last' ? byDirectory[cwd] : undefined);
+}
+
+/** A project that is gone may have asked for less than everything: its runs do not go on without it. */
+async function projectOf(
+  { findProject }: PrepareOptions,
+  projectId: string | undefined,
+): Promise<Partial<RunProject>> {
+  if (projectId === undefined) return {};
+  const project = await findProject(projectId);
+  if (project === null) throw new BridgeError('project_unknown', projectId);
+  return project;
 }
 
 async function requireDirectory(path: string): Promise<void> {

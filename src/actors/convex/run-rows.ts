@@ -5,7 +5,7 @@ import type { Doc, Id } from '../../../convex/_generated/dataModel.js';
 import { BridgeError } from '../../errors.ts';
 import type { OpenRun, RunOutcome } from '../../machines/run-events.ts';
 import type { OpenRunsEvent, SubmitInput, Submitted } from '../../machines/runs-events.ts';
-import type { RunThread } from '../codex-process/prepare-run.ts';
+import type { RunProject, RunThread } from '../codex-process/prepare-run.ts';
 import type { ConvexConnection } from './connection.ts';
 import type { PromptKeep } from './prompt-keep.ts';
 import type { Redaction } from './redaction.ts';
@@ -28,7 +28,12 @@ export interface PromptOptions {
 export function submitRun(connection: ConvexConnection, { redaction, prompts }: PromptOptions) {
   return fromPromise<Submitted, SubmitInput>(async ({ input }) => {
     const { thread, ...run } = input;
-    const { threadDocId, cwd } = await threadFor(connection, thread, run.machineId);
+    const { machineId, projectId } = run;
+    const project =
+      projectId === undefined ? null : await requireProject(connection, machineId, projectId);
+    const found = await threadFor(connection, thread, machineId);
+    const { threadDocId } = found;
+    const cwd = project?.workingDir ?? found.cwd;
     const text = redaction.text(run.text, cwd);
     const isOf = text === run.text ? undefined : prompts.keep(threadDocId, text, run.text);
     const { runId, threadId } = await connection.mutation(api.runs.enqueue, {
@@ -37,9 +42,8 @@ export function submitRun(connection: ConvexConnection, { redaction, prompts }: 
       threadDocId,
     });
     isOf?.(runId);
-    const { machineId, ...settings } = run;
     return {
-      run: { ...settings, machineId, runId, threadDocId, status: 'pending', createdAt: Date.now() },
+      run: { ...run, runId, threadDocId, status: 'pending', createdAt: Date.now() },
       threadId,
     };
   });
@@ -97,14 +101,30 @@ export async function findThread(
 ): Promise<(RunThread & { docId: Id<'threads'> }) | null> {
   const row = await connection.query(api.threads.byId, { id });
   if (row === null) return null;
-  const { _id, threadId, resumeId, cwd, model } = row;
+  const { _id, threadId, resumeId, cwd, model, projectId } = row;
   return {
     docId: _id,
     threadId,
     ...(resumeId === undefined ? {} : { resumeId }),
     ...(cwd === undefined ? {} : { cwd }),
     ...(model === undefined ? {} : { model }),
+    ...(projectId === undefined ? {} : { projectId }),
   };
+}
+
+/** As its row has it, which its file is mirrored into. */
+export async function findProject(
+  connection: ConvexConnection,
+  machineId: string,
+  id: string,
+): Promise<RunProject | null> {
+  return await connection.query(api.projects.byId, { id, machineId });
+}
+
+async function requireProject(connection: ConvexConnection, machineId: string, id: string) {
+  const project = await findProject(connection, machineId, id);
+  if (project === null) throw new BridgeError('project_unknown', `${id} on this machine`);
+  return project;
 }
 
 async function threadFor(

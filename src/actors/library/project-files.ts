@@ -15,8 +15,13 @@ export interface ProjectsReading {
   ids: Set<string>;
 }
 
+/** In the OpenAgents home. */
+export function projectsFolder(home: string): string {
+  return join(home, 'projects');
+}
+
 /** What an older release called the file. */
-const LEGACY = /^(.+)\.project\.md$/;
+export const LEGACY_NAME = /^(.+)\.project\.md$/;
 
 export class ProjectFiles {
   readonly folder: string;
@@ -31,7 +36,7 @@ export class ProjectFiles {
     const reading: ProjectsReading = { projects: [], problems: [], ids: new Set() };
     const paths = new Set<string>();
     for (const name of await namesIn(this.folder)) {
-      const id = LEGACY.exec(name)?.[1] ?? name;
+      const id = LEGACY_NAME.exec(name)?.[1] ?? name;
       if (!isLibraryId(id) || reading.ids.has(id)) continue;
       const found = await this.#readOne(id);
       if (found === null) continue;
@@ -66,7 +71,10 @@ export class ProjectFiles {
   }
 }
 
-function withDirectory(parsed: ReturnType<typeof parseProject>): ReturnType<typeof parseProject> {
+/** The working directory made absolute. */
+export function withDirectory(
+  parsed: ReturnType<typeof parseProject>,
+): ReturnType<typeof parseProject> {
   if (!parsed.ok) return parsed;
   const workingDir = resolve(parsed.value.workingDir.replace(/^~(?=$|[\\/])/, homedir()));
   return { ok: true, value: { ...parsed.value, workingDir } };

@@ -57,3 +57,13 @@ test('the model of a request beats the one of CODEX_ARGS', () => {
   expect(args).not.toContain('mine');
   expect(args.slice(-2)).toEqual(['rest', '-']);
 });
+
+test('a project’s instructions and its file for agents go as configuration', () => {
+  const args = execArguments({ ...run, instructions: 'Say "yes".\nTwice.', agentFile: 'C.md' }, []);
+  expect(args.slice(4, 8)).toEqual([
+    '--config',
+    String.raw`developer_instructions="Say \"yes\".\nTwice."`,
+    '--config',
+    'project_doc_fallback_filenames=["C.md"]',
+  ]);
+});

@@ -26,6 +26,7 @@ function options(changes: Partial<PrepareOptions> = {}): PrepareOptions {
   return {
     lease: () => Promise.resolve(true),
     findThread: () => Promise.resolve({ threadId: 't', cwd: folder.path }),
+    findProject: () => Promise.resolve(null),
     defaultDirectory: '/',
     usualPolicy: { sandbox: 'danger-full-access', approvals: 'never' },
     approvalTimeout: 60_000,
@@ -71,6 +72,43 @@ test('what the request says beats what the thread says', async () => {
     approvals: 'on-request',
     resumeId: 'x',
   });
+});
+
+test('what the request says beats the project, which beats the thread and what is usual', async () => {
+  const project = {
+    workingDir: folder.path,
+    model: 'of-project',
+    sandbox: 'read-only',
+    instructions: 'Be brief.',
+    agentFile: 'CLAUDE.md',
+  } as const;
+  const asked: string[] = [];
+  const plan = await prepareRun(
+    options({
+      findThread: () =>
+        Promise.resolve({ threadId: 't', cwd: '/gone', model: 'of-thread', projectId: 'site' }),
+      findProject: (id) => {
+        asked.push(id);
+        return Promise.resolve(project);
+      },
+    }),
+    { run: { ...run, approvals: 'untrusted' }, lastSessions: none },
+  );
+  expect(asked).toEqual(['site']);
+  expect(plan).toMatchObject({
+    cwd: folder.path,
+    projectId: 'site',
+    model: 'of-project',
+    sandbox: 'read-only',
+    approvals: 'untrusted',
+    instructions: 'Be brief.',
+    agentFile: 'CLAUDE.md',
+  });
+});
+
+test('a run of a project that is gone fails: it may have asked for less than full access', async () => {
+  const planning = prepareRun(options(), { run: { ...run, projectId: 'x' }, lastSessions: none });
+  await expect(planning).rejects.toMatchObject({ code: 'project_unknown' });
 });
 
 test('a thread without a directory goes to the default one', async () => {
