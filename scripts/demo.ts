@@ -75,10 +75,10 @@ const ended = Promise.withResolvers<string>();
 let runState = '';
 bridge.onFrame((frame) => {
   if (frame.type !== 'bridge.run') return;
-  if (runState !== String(frame['state'])) note(`run ${String(frame['state'])}`);
-  runState = String(frame['state']);
-  if (['completed', 'failed', 'interrupted', 'timedOut'].includes(String(frame['state']))) {
-    ended.resolve(String(frame['state']));
+  if (runState !== frame.state) note(`run ${frame.state}`);
+  runState = frame.state;
+  if (['completed', 'failed', 'interrupted', 'timedOut'].includes(frame.state)) {
+    ended.resolve(frame.state);
   }
 });
 note('run.submit over the WebSocket; what follows is what a Convex subscriber sees');

@@ -1,8 +1,8 @@
 /** `oa-bridge backfill`: begins an import of old session files, or watches or ends the one that goes on. */
 import { resolve } from 'node:path';
 import type { Config } from '../config.ts';
-import { ControlFailure, type BridgeConnection, type Frame } from '../control/connect-bridge.ts';
-import { backfillFrame, type BackfillFrame } from '../control/frames.ts';
+import { ControlFailure, type BridgeConnection } from '../control/connect-bridge.ts';
+import type { BackfillFrame } from '../control/frames.ts';
 import { BridgeError } from '../errors.ts';
 import { backfillView, type BackfillView } from './backfill-view.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
@@ -94,7 +94,7 @@ async function begin(
   selection: ReturnType<typeof selectionOf>,
 ): Promise<BackfillFrame> {
   try {
-    return backfillFrame.parse(await bridge.request('convex.backfill', selection));
+    return await bridge.request('convex.backfill', selection);
   } catch (error) {
     if (!(error instanceof ControlFailure) || error.code !== 'conflict') throw error;
     throw new ControlFailure(error.code, `${error.message} ${HINT}`, error.jobId);
@@ -102,13 +102,13 @@ async function begin(
 }
 
 async function statusOf(bridge: BridgeConnection): Promise<BackfillFrame> {
-  return backfillFrame.parse(await bridge.request('convex.backfill_status'));
+  return await bridge.request('convex.backfill_status');
 }
 
 async function cancel(bridge: BridgeConnection, view: BackfillView): Promise<ExitCode> {
   const { jobId, state } = await statusOf(bridge);
   if (jobId === null || !GOES_ON.has(state)) return none();
-  const frame = backfillFrame.parse(await bridge.request('convex.backfill_cancel', { jobId }));
+  const frame = await bridge.request('convex.backfill_cancel', { jobId });
   view.say(frame, `Cancelled. ${view.summary(frame)}`);
   return EXIT.done;
 }
@@ -120,18 +120,17 @@ function none(): ExitCode {
 
 /** Shows what is told of one job, from its first frame on, even those that overtake the reply. */
 function followJobs(bridge: BridgeConnection) {
-  const early: Frame[] = [];
-  let follow = (frame: Frame) => void early.push(frame);
-  bridge.onFrame((frame) => follow(frame));
+  const early: BackfillFrame[] = [];
+  let follow = (frame: BackfillFrame) => void early.push(frame);
+  bridge.on('bridge.convex_backfill', (frame) => follow(frame));
   return {
     endOf(begun: BackfillFrame, view: BackfillView): Promise<BackfillFrame> {
       const end = Promise.withResolvers<BackfillFrame>();
       view.show(begun);
       follow = (frame) => {
-        const parsed = backfillFrame.safeParse(frame);
-        if (!parsed.success || parsed.data.jobId !== begun.jobId) return;
-        view.show(parsed.data);
-        if (!GOES_ON.has(parsed.data.state)) end.resolve(parsed.data);
+        if (frame.jobId !== begun.jobId) return;
+        view.show(frame);
+        if (!GOES_ON.has(frame.state)) end.resolve(frame);
       };
       for (const frame of early) if (!isOlder(frame, begun)) follow(frame);
       return end.promise;
@@ -140,9 +139,8 @@ function followJobs(bridge: BridgeConnection) {
 }
 
 /** What was replayed from before the reply would set the bar back. */
-function isOlder(frame: Frame, reply: BackfillFrame): boolean {
-  const { success, data } = backfillFrame.safeParse(frame);
-  return success && (data.since < reply.since || data.bytes.done < reply.bytes.done);
+function isOlder(frame: BackfillFrame, reply: BackfillFrame): boolean {
+  return frame.since < reply.since || frame.bytes.done < reply.bytes.done;
 }
 
 function verdict(frame: BackfillFrame, view: BackfillView): ExitCode {

@@ -21,7 +21,7 @@ export async function connectLocalBridge(config: Config): Promise<BridgeConnecti
     );
   }
   try {
-    return await connectBridge({ url, token });
+    return await connectBridge({ url, token, reconnect: false });
   } catch (cause) {
     throw await whyNot(url, token, cause);
   }

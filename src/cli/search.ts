@@ -4,7 +4,6 @@ import { ConvexHttpClient } from 'convex/browser';
 import { makeFunctionReference } from 'convex/server';
 import { z } from 'zod';
 import type { Config } from '../config.ts';
-import { convexTokenFrame } from '../control/frames.ts';
 import { BridgeError } from '../errors.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import { hitIn } from './hit-line.ts';
@@ -92,7 +91,7 @@ async function threadNamed(ask: Ask, id: string): Promise<z.infer<typeof namedTh
 
 async function convexQuery(config: Config): Promise<Ask> {
   const bridge = await connectLocalBridge(config);
-  const { url, token } = convexTokenFrame.parse(await bridge.request('convex.token'));
+  const { url, token } = await bridge.request('convex.token');
   bridge.close();
   const client = new ConvexHttpClient(url, { skipConvexDeploymentUrlCheck: true, logger: false });
   client.setAuth(token);

@@ -5,8 +5,8 @@ import { ConvexHttpClient } from 'convex/browser';
 import { makeFunctionReference } from 'convex/server';
 import { z } from 'zod';
 import type { Config } from '../config.ts';
-import type { BridgeConnection, Frame } from '../control/connect-bridge.ts';
-import { convexTokenFrame, runFrame, type RunFrame } from '../control/frames.ts';
+import type { BridgeConnection, BridgeEvent } from '../control/connect-bridge.ts';
+import type { RunFrame } from '../control/frames.ts';
 import { BridgeError } from '../errors.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import { connectLocalBridge } from './local-bridge.ts';
@@ -23,7 +23,7 @@ export async function submit(
   try {
     const threadDocId = flags.thread ?? (await createThread(bridge, resolve(flags.cd)));
     const follower = followRuns(bridge, flags.json ?? false);
-    const { runId } = runFrame.parse(await bridge.request('run.submit', { threadDocId, text }));
+    const { runId } = await bridge.request('run.submit', { threadDocId, text });
     // The first Ctrl-C asks the daemon to end the run; a second one ends only us.
     process.once('SIGINT', () => {
       bridge.request('interrupt', { runId }).catch(() => {});
@@ -43,34 +43,32 @@ const ENDED: ReadonlySet<string> = new Set(['completed', 'failed', 'interrupted'
 function followRuns(bridge: BridgeConnection, asJson: boolean) {
   const end = Promise.withResolvers<RunFrame>();
   let wanted: string | undefined;
-  const early: Frame[] = [];
+  const early: BridgeEvent[] = [];
   const showLine = asJson ? (line: string) => console.log(line) : showItems();
-  const follow = (frame: Frame) => {
-    if (wanted === undefined) early.push(frame);
-    else if (frame['runId'] === wanted) show(frame, showLine, end.resolve);
+  const follow = (event: BridgeEvent) => {
+    if (wanted === undefined) early.push(event);
+    else if ('runId' in event && event.runId === wanted) show(event, showLine, end.resolve);
   };
   bridge.onFrame(follow);
   return {
     endOf(runId: string): Promise<RunFrame> {
       wanted = runId;
-      for (const frame of early) follow(frame);
+      for (const event of early) follow(event);
       return end.promise;
     },
   };
 }
 
-function show(frame: Frame, showLine: (line: string) => void, done: (run: RunFrame) => void): void {
-  if (frame.type === 'codex.line') {
-    const line = codexLine.parse(frame);
-    if (line.stream === 'stderr') process.stderr.write(`${line.line}\n`);
-    else showLine(line.line);
-    return;
-  }
-  const run = runFrame.safeParse(frame);
-  if (run.success && ENDED.has(run.data.state)) done(run.data);
+function show(
+  event: BridgeEvent,
+  showLine: (line: string) => void,
+  done: (run: RunFrame) => void,
+): void {
+  if (event.type === 'codex.line') {
+    if (event.stream === 'stderr') process.stderr.write(`${event.line}\n`);
+    else showLine(event.line);
+  } else if (event.type === 'bridge.run' && ENDED.has(event.state)) done(event);
 }
-
-const codexLine = z.looseObject({ stream: z.enum(['stdout', 'stderr']), line: z.string() });
 
 function verdict({ state, error }: RunFrame): ExitCode {
   if (state === 'completed') return EXIT.done;
@@ -80,7 +78,7 @@ function verdict({ state, error }: RunFrame): ExitCode {
 }
 
 async function createThread(bridge: BridgeConnection, cwd: string): Promise<string> {
-  const { url, token } = convexTokenFrame.parse(await bridge.request('convex.token'));
+  const { url, token } = await bridge.request('convex.token');
   const create = makeFunctionReference<'mutation'>('threads:create');
   try {
     const client = new ConvexHttpClient(url, { skipConvexDeploymentUrlCheck: true });

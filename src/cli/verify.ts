@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { styleText } from 'node:util';
 import type { Config } from '../config.ts';
 import type { BridgeConnection } from '../control/connect-bridge.ts';
-import { sessionsVerifyFrame, type SessionsVerifyFrame } from '../control/verify-frames.ts';
+import type { SessionsVerifyFrame } from '../control/verify-frames.ts';
 import { BridgeError } from '../errors.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import { connectLocalBridge } from './local-bridge.ts';
@@ -59,17 +59,15 @@ async function finished(
     showProgress(frame);
     if (frame.state !== 'running') end.resolve(frame);
   };
-  bridge.onFrame((frame) => {
-    const parsed = sessionsVerifyFrame.safeParse(frame);
-    if (!parsed.success) return;
-    frames.set(parsed.data.verifyId, parsed.data);
+  bridge.on('bridge.sessions_verify', (frame) => {
+    frames.set(frame.verifyId, frame);
     look();
   });
   // The first Ctrl-C ends the verification, a second one only us.
   process.once('SIGINT', () => {
     bridge.request('sessions.verify', { cancel: true }).catch(() => {});
   });
-  ({ verifyId } = sessionsVerifyFrame.parse(await bridge.request('sessions.verify', fields)));
+  ({ verifyId } = await bridge.request('sessions.verify', fields));
   look();
   const lost = bridge.closed.then(() => {
     throw new BridgeError('bridge_unreachable', 'it ended before the verification did');

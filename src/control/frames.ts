@@ -115,7 +115,7 @@ export const approvalFrame = z.object({
 });
 export type ApprovalFrame = z.infer<typeof approvalFrame>;
 
-const approvalsFrame = z.object({
+export const approvalsFrame = z.object({
   type: z.literal('bridge.approvals'),
   /** Those that are open, oldest first. */
   items: z.array(approvalFrame.omit({ type: true })),
@@ -339,6 +339,17 @@ export const broadcast = z.discriminatedUnion('type', [
   sessionsVerifyFrame,
 ]);
 export type Broadcast = z.infer<typeof broadcast>;
+
+/** A line as Codex printed it, for clients that connected with `?wrap=1`; others get `line` alone. */
+export const codexLineFrame = z.object({
+  type: z.literal('codex.line'),
+  seq: z.number(),
+  runId: z.string(),
+  threadId: z.string(),
+  stream: z.enum(['stdout', 'stderr']),
+  line: z.string(),
+});
+export type CodexLineFrame = z.infer<typeof codexLineFrame>;
 
 export const helloFrame = z.object({
   type: z.literal('bridge.hello'),

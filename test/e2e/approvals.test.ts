@@ -3,7 +3,7 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeFunctionReference } from 'convex/server';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import type { BridgeConnection, Frame } from '../../src/control/connect-bridge.ts';
+import type { BridgeConnection, BridgeEvent } from '../../src/control/connect-bridge.ts';
 import { approvalFrame } from '../../src/control/frames.ts';
 import { startDaemonProcess, type DaemonProcess } from '../support/daemon-process.ts';
 import { codexBin, makeCodexHome } from '../support/scripted-model/codex-home.ts';
@@ -31,7 +31,7 @@ let model: ScriptedModel;
 let daemon: DaemonProcess;
 let bridge: BridgeConnection;
 let app: Subscriber;
-let frames: Frame[];
+let frames: BridgeEvent[];
 let arrived: () => void;
 let threadDocId: string;
 
@@ -82,9 +82,11 @@ async function connect(): Promise<BridgeConnection> {
 }
 
 /** Resolves with the first frame, past or coming, that has these fields. */
-async function told(fields: Record<string, unknown>): Promise<Frame> {
-  const fits = (frame: Frame) =>
-    Object.entries(fields).every(([name, value]) => frame[name] === value);
+async function told(fields: Record<string, unknown>): Promise<BridgeEvent> {
+  const fits = (frame: BridgeEvent) => {
+    const shown = new Map<string, unknown>(Object.entries(frame));
+    return Object.entries(fields).every(([name, value]) => shown.get(name) === value);
+  };
   for (;;) {
     const found = frames.find(fits);
     if (found !== undefined) return found;
@@ -93,7 +95,7 @@ async function told(fields: Record<string, unknown>): Promise<Frame> {
 }
 
 async function submit(text: string): Promise<string> {
-  return String((await bridge.request('run.submit', { threadDocId, text }))['runId']);
+  return (await bridge.request('run.submit', { threadDocId, text })).runId;
 }
 
 const asked = async (runId: string) =>

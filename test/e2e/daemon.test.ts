@@ -62,10 +62,9 @@ test('a submitted run and one started by hand are seen live by an official clien
   const lines: string[] = [];
   const ended = Promise.withResolvers<string>();
   bridge.onFrame((frame) => {
-    if (frame.type === 'codex.line' && frame['stream'] === 'stdout')
-      lines.push(String(frame['line']));
-    if (frame.type === 'bridge.run' && ['completed', 'failed'].includes(String(frame['state']))) {
-      ended.resolve(String(frame['state']));
+    if (frame.type === 'codex.line' && frame.stream === 'stdout') lines.push(frame.line);
+    if (frame.type === 'bridge.run' && ['completed', 'failed'].includes(frame.state)) {
+      ended.resolve(frame.state);
     }
   });
 

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createRolloutReader } from '../../src/codex/rollout/create-rollout-reader.ts';
-import type { BridgeConnection, Frame } from '../../src/control/connect-bridge.ts';
+import type { BridgeConnection, EventOf } from '../../src/control/connect-bridge.ts';
 import { processGone, startDaemonProcess, type DaemonProcess } from '../support/daemon-process.ts';
 import { codexBin, makeCodexHome } from '../support/scripted-model/codex-home.ts';
 import {
@@ -68,7 +68,7 @@ describe.each(['exec', 'app-server'] as const)('with the driver %s', (driver) =>
   /** The rows of the thread as a subscriber saw them come, by id: the keys that each has had. */
   let seen: Map<string, MessageRow>;
   let stopWatching: () => void;
-  let ended: Map<string, Frame>;
+  let ended: Map<string, EventOf<'bridge.run'>>;
   let somethingEnded: () => void;
 
   beforeAll(async () => {
@@ -113,8 +113,8 @@ describe.each(['exec', 'app-server'] as const)('with the driver %s', (driver) =>
     });
     bridge = await daemon.connect();
     bridge.onFrame((frame) => {
-      if (frame.type !== 'bridge.run' || !ENDS.includes(String(frame['state']))) return;
-      ended.set(String(frame['runId']), frame);
+      if (frame.type !== 'bridge.run' || !ENDS.includes(frame.state)) return;
+      ended.set(frame.runId, frame);
       somethingEnded?.();
     });
     app = subscribe(daemon);
@@ -127,10 +127,10 @@ describe.each(['exec', 'app-server'] as const)('with the driver %s', (driver) =>
 
   async function submit(text: string): Promise<string> {
     const frame = await bridge.request('run.submit', { threadDocId, text });
-    return String(frame['runId']);
+    return frame.runId;
   }
 
-  async function endOf(runId: string): Promise<Frame> {
+  async function endOf(runId: string): Promise<EventOf<'bridge.run'>> {
     for (;;) {
       const frame = ended.get(runId);
       if (frame !== undefined) return frame;
@@ -185,7 +185,7 @@ describe.each(['exec', 'app-server'] as const)('with the driver %s', (driver) =>
 
   test('reasoning, words, a plan, commands, a patch and MCP calls', async () => {
     const { resumeId, state, ...frame } = await endOf(await submit('write a note'));
-    expect({ state, driver: frame['driver'] }).toEqual({ state: 'completed', driver });
+    expect({ state, driver: frame.driver }).toEqual({ state: 'completed', driver });
     await rowsAreFiled(resumeId);
     const rows = [...seen.values()];
     expect(rows.find(({ text }) => text === 'demo.echo')).toMatchObject({

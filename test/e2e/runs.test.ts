@@ -6,7 +6,8 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import {
   ControlFailure,
   type BridgeConnection,
-  type Frame,
+  type BridgeEvent,
+  type Reply,
 } from '../../src/control/connect-bridge.ts';
 import { processGone, startDaemonProcess, type DaemonProcess } from '../support/daemon-process.ts';
 import { codexBin, makeCodexHome } from '../support/scripted-model/codex-home.ts';
@@ -34,7 +35,7 @@ let model: ScriptedModel;
 let daemon: DaemonProcess;
 let bridge: BridgeConnection;
 let app: Subscriber;
-let frames: Frame[];
+let frames: BridgeEvent[];
 let arrived: () => void;
 
 beforeEach(async () => {
@@ -77,15 +78,17 @@ async function restart(): Promise<void> {
 }
 
 /** Resolves with the first `bridge.run` of this life, past or coming, that shows the run so. */
-async function runIs(runId: unknown, state: string): Promise<Frame> {
+async function runIs(runId: unknown, state: string): Promise<Reply<'run.status'>> {
   // After a restart it may have been told before we were there.
   const now = await bridge.request('run.status', { runId: String(runId) }).catch(() => null);
   if (now?.['state'] === state) return now;
   for (;;) {
-    const shown = frames.filter((frame) => frame.type === 'bridge.run' && frame['runId'] === runId);
-    const found = shown.find((frame) => frame['state'] === state);
+    const shown = frames
+      .filter((frame) => frame.type === 'bridge.run')
+      .filter((run) => run.runId === runId);
+    const found = shown.find((frame) => frame.state === state);
     if (found !== undefined) return found;
-    const end = shown.find((frame) => ENDS.includes(String(frame['state'])));
+    const end = shown.find((frame) => ENDS.includes(frame.state));
     if (end !== undefined) throw new Error(`The run ended otherwise: ${JSON.stringify(end)}`);
     await new Promise<void>((resolve) => (arrived = resolve));
   }
@@ -131,7 +134,7 @@ test('an interrupt ends a run in the middle of its stream, and withdraws one tha
   const first = await submit(thread, 'held');
   const second = await submit(thread, 'quick');
   await model.reached('gate');
-  await bridge.request('interrupt', { runId: String(second) });
+  await bridge.request('interrupt', { runId: second });
   await runIs(second, 'interrupted');
   await bridge.request('interrupt', { threadDocId: thread });
   expect(await runIs(first, 'interrupted')).toMatchObject({ driver: 'app-server', exitCode: 0 });
@@ -174,7 +177,9 @@ test('SIGTERM ends a run with its commands, keeps what waits, and exits 0 in tim
   const second = await submit(thread, 'quick');
   const { pid } = await runIs(first, 'running');
   await expect
-    .poll(() => frames.some((frame) => String(frame['line']).includes('echo up')))
+    .poll(() =>
+      frames.some((frame) => frame.type === 'codex.line' && frame.line.includes('echo up')),
+    )
     .toBe(true);
   const begun = performance.now();
   daemon.kill('SIGTERM');

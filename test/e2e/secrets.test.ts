@@ -2,7 +2,7 @@
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { BridgeConnection, Frame } from '../../src/control/connect-bridge.ts';
+import type { BridgeConnection, BridgeEvent } from '../../src/control/connect-bridge.ts';
 import { startDaemonProcess, type DaemonProcess } from '../support/daemon-process.ts';
 import { codexBin, makeCodexHome } from '../support/scripted-model/codex-home.ts';
 import { hold, say, shell } from '../support/scripted-model/script.ts';
@@ -22,7 +22,7 @@ let model: ScriptedModel | undefined;
 let daemon: DaemonProcess;
 let bridge: BridgeConnection;
 let app: Subscriber;
-let frames: Frame[];
+let frames: BridgeEvent[];
 
 beforeEach(() => {
   folder = temporaryFolder();
@@ -129,11 +129,13 @@ test('Codex gets a prompt as it was typed, also after a restart; rows and search
   bridge.close();
   await app[Symbol.asyncDispose]();
   await start();
-  const ended = () => bridge.request('run.status', { runId: String(runId) });
+  const ended = () => bridge.request('run.status', { runId: runId });
   await expect.poll(async () => (await ended())['state'], { timeout: 20_000 }).toBe('completed');
   expect(model.requests.map(({ prompt }) => prompt)).toContain(`use ${second}`);
   // Clients of the bridge see Codex's own lines, verbatim.
-  await expect.poll(() => frames.some(({ line }) => String(line).includes(printed))).toBe(true);
+  await expect
+    .poll(() => frames.some((frame) => frame.type === 'codex.line' && frame.line.includes(printed)))
+    .toBe(true);
   const rows = await app.messages(thread, (all) =>
     all.some(({ text, provisional }) => text === `It was ${HIDDEN}.` && provisional === undefined),
   );

@@ -93,10 +93,10 @@ test('an address of Convex and a token for it fit the address by which the bridg
   const bridge = await connectBridge({ url, token: daemon.token });
   const reply = await bridge.request('convex.token');
   bridge.close();
-  expect(new URL(String(reply['url'])).hostname).toBe('localhost');
-  expect(reply['expiresAt']).toBeGreaterThan(Date.now() + 3_500_000);
-  const client = new ConvexHttpClient(String(reply['url']), { skipConvexDeploymentUrlCheck: true });
-  client.setAuth(String(reply['token']));
+  expect(new URL(reply.url).hostname).toBe('localhost');
+  expect(reply.expiresAt).toBeGreaterThan(Date.now() + 3_500_000);
+  const client = new ConvexHttpClient(reply.url, { skipConvexDeploymentUrlCheck: true });
+  client.setAuth(reply.token);
   expect(await client.query(listWithCounts, {})).toEqual([]);
 });
 

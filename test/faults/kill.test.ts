@@ -81,10 +81,10 @@ test(
       const threadDocId = await app.client.mutation(threadsCreate, { cwd: project });
       const ended = new Promise<string>((resolve) => {
         const stop = bridge.onFrame((frame) => {
-          if (frame.type !== 'bridge.run' || frame['threadDocId'] !== threadDocId) return;
-          if (!['failed', 'completed', 'interrupted'].includes(String(frame['state']))) return;
+          if (frame.type !== 'bridge.run' || frame.threadDocId !== threadDocId) return;
+          if (!['failed', 'completed', 'interrupted'].includes(frame.state)) return;
           stop();
-          resolve(String(frame['state']));
+          resolve(frame.state);
         });
       });
       await bridge.request('run.submit', { threadDocId, text: `round ${round}` });

@@ -2,7 +2,7 @@
 import { appendFileSync, chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { Frame } from '../../src/control/connect-bridge.ts';
+import type { EventOf, Reply } from '../../src/control/connect-bridge.ts';
 import {
   spawnDaemon,
   startDaemonProcess,
@@ -39,9 +39,8 @@ async function connectOnceListening(daemon: DaemonProcess) {
   return Object.assign(daemon, { controlUrl: `ws://${String(address)}/ws` }).connect();
 }
 
-function actorOf(status: Frame, id: string): unknown {
-  // As `bridge.status` is defined in src/control/frames.ts.
-  return (status['actors'] as { id: string }[]).find((actor) => actor.id === id);
+function actorOf(status: Reply<'bridge.status'>, id: string): unknown {
+  return status.actors.find((actor) => actor.id === id);
 }
 
 describe('a port that another program holds', () => {
@@ -91,7 +90,7 @@ describe('a port that another program holds', () => {
 test('without Codex the daemon runs, says so, and a submitted run fails with codex_missing', async () => {
   await using daemon = await start({ CODEX_BIN: '/nonexistent' });
   const bridge = await daemon.connect();
-  const ended = Promise.withResolvers<Frame>();
+  const ended = Promise.withResolvers<EventOf<'bridge.run'>>();
   bridge.onFrame((frame) => {
     if (frame.type === 'bridge.run' && frame['state'] === 'failed') ended.resolve(frame);
   });
@@ -210,10 +209,10 @@ describe('what keeps the daemon from starting is one line, before anything runs'
 test('bad frames are each answered, and the connection goes on', async () => {
   await using daemon = await start();
   const socket = new WebSocket(`${daemon.controlUrl}?token=${daemon.token}`);
-  const received: Frame[] = [];
+  const received: { type: string }[] = [];
   const answered = Promise.withResolvers<void>();
   socket.addEventListener('message', ({ data }) => {
-    const frame: Frame = JSON.parse(String(data));
+    const frame: { type: string } = JSON.parse(String(data));
     if (frame.type === 'bridge.error' || frame.type === 'bridge.echo') received.push(frame);
     if (frame.type === 'bridge.echo') answered.resolve();
   });

@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { connectBridge, type BridgeConnection } from '../../src/control/connect-bridge.ts';
-import { convexTokenFrame } from '../../src/control/frames.ts';
 import { openTokenSigner } from '../../src/token-signer.ts';
 import { isAlive } from './processes.ts';
 
@@ -94,7 +93,7 @@ export function spawnDaemon({
     convexUrl: '',
     log,
     connect() {
-      return connectBridge({ url: this.controlUrl, token });
+      return connectBridge({ url: this.controlUrl, token, reconnect: false });
     },
     async convexToken() {
       if (this.controlUrl === '') {
@@ -102,7 +101,7 @@ export function spawnDaemon({
         return signed;
       }
       const bridge = await this.connect();
-      const reply = convexTokenFrame.parse(await bridge.request('convex.token'));
+      const reply = await bridge.request('convex.token');
       bridge.close();
       return reply.token;
     },
