@@ -6,13 +6,13 @@ import { createActor } from 'xstate';
 import { codexProbe } from './actors/codex-process/codex-probe.ts';
 import { ConvexConnection } from './actors/convex/connection.ts';
 import { Redaction } from './actors/convex/redaction.ts';
-import { journalStates, journalSupervisor } from './actors/journal.ts';
-import { createRegistry } from './actors/registry.ts';
+import { journalSupervisor } from './actors/journal.ts';
 import { projectsFolder } from './actors/library/project-files.ts';
 import { UnredactedProjects } from './actors/library/unredacted-projects.ts';
 import type { Config } from './config.ts';
 import { backfillChild } from './daemon/backfill-child.ts';
 import { convexChild } from './daemon/convex-child.ts';
+import { createInspection } from './daemon/inspection.ts';
 import { gatewayChild } from './daemon/gateway-child.ts';
 import { libraryChild } from './daemon/library-child.ts';
 import { messagesChild } from './daemon/messages-child.ts';
@@ -49,6 +49,12 @@ export function startDaemon(config: Config): Daemon {
   const log = createLog({ level: config.logLevel, secrets: [identity.token] });
   const tokens = openTokenSigner(config.home);
   const unredacted = new UnredactedProjects(projectsFolder(config.home));
+  const redaction = new Redaction({
+    enabled: config.redact,
+    offIn: () => [...config.redactOffIn, ...unredacted.directories()],
+    own: () => ownSecrets(config, identity, tokens),
+  });
+  const { registry, inspection } = createInspection(log, redaction);
   const parts: Parts = {
     config,
     identity,
@@ -59,15 +65,11 @@ export function startDaemon(config: Config): Daemon {
       log: (level, message) => log[level]({ actor: 'convex' }, message),
     }),
     codex: codexProbe(config, log),
-    redaction: new Redaction({
-      enabled: config.redact,
-      offIn: () => [...config.redactOffIn, ...unredacted.directories()],
-      own: () => ownSecrets(config, identity, tokens),
-    }),
+    redaction,
+    inspection,
     startedAt: Date.now(),
     version: packageVersion(),
   };
-  const registry = createRegistry({ onState: journalStates(log) });
   const root = createActor(supervisor, {
     id: 'root',
     inspect: registry.inspect,

@@ -1,29 +1,44 @@
+import type { EventObject } from 'xstate';
 import type { z } from 'zod';
 
 type Json = z.infer<ReturnType<typeof z.json>>;
 
-/** Deeper than this only sizes are told. */
-const MAX_DEPTH = 3;
-/** Of an object's fields or a list's items. */
-const MAX_ENTRIES = 20;
-/** Characters of one string. */
-const MAX_TEXT = 500;
+interface Bounds {
+  /** Deeper than this only sizes are told. */
+  depth: number;
+  /** Of an object's fields or a list's items. */
+  entries: number;
+  /** Characters of one string. */
+  text: number;
+}
+
+const CONTEXT: Bounds = { depth: 3, entries: 20, text: 500 };
+/** Events are many, and shown a line each. */
+const EVENT: Bounds = { depth: 2, entries: 8, text: 120 };
 /** Fields whose value is never shown, whatever it is. */
-const SECRET = /token|secret|password|authorization|cookie|credential|api_?key|^env$/i;
+export const SECRET = /token|secret|password|authorization|cookie|credential|api_?key|^env$/i;
 
 /**
  * What of a machine's context can be shown to a client: bounded, secrets left out, and free
  * of what has no meaning outside of the process. It may be shown, never parsed.
  */
 export function contextSummary(context: unknown): Record<string, Json> {
-  const summary = summarise(context, 0);
+  const summary = summarise(context, 0, CONTEXT);
   return isRecord(summary) ? summary : {};
 }
 
-function summarise(value: unknown, depth: number): Json | undefined {
+/** The same of an event. */
+export function eventSummary(event: EventObject): { type: string; [field: string]: Json } {
+  const summary = summarise(event, 0, EVENT);
+  return { ...(isRecord(summary) ? summary : {}), type: event.type };
+}
+
+function summarise(value: unknown, depth: number, bounds: Bounds): Json | undefined {
   switch (typeof value) {
     case 'string':
-      return value.length > MAX_TEXT ? `${value.slice(0, MAX_TEXT)}… (${value.length})` : value;
+      return value.length > bounds.text
+        ? `${value.slice(0, bounds.text)}… (${value.length})`
+        : value;
     case 'number':
       return Number.isFinite(value) ? value : String(value);
     case 'boolean':
@@ -31,7 +46,7 @@ function summarise(value: unknown, depth: number): Json | undefined {
     case 'bigint':
       return String(value);
     case 'object':
-      return value === null ? null : summariseObject(value, depth);
+      return value === null ? null : summariseObject(value, depth, bounds);
     case 'undefined':
     case 'function':
     case 'symbol':
@@ -39,25 +54,25 @@ function summarise(value: unknown, depth: number): Json | undefined {
   }
 }
 
-function summariseObject(value: object, depth: number): Json | undefined {
-  if (value instanceof Error) return summarise(value.message, depth);
-  if (value instanceof Date) return summarise(value.getTime(), depth);
+function summariseObject(value: object, depth: number, bounds: Bounds): Json | undefined {
+  if (value instanceof Error) return summarise(value.message, depth, bounds);
+  if (value instanceof Date) return summarise(value.getTime(), depth, bounds);
   if (ArrayBuffer.isView(value)) return `${value.byteLength} bytes`;
   if (value instanceof Map || value instanceof Set) return `${value.size} entries`;
   if ('sessionId' in value && 'send' in value) return `actor ${String(value.sessionId)}`;
   const isList = Array.isArray(value);
   const entries = Object.entries(value);
-  if (depth >= MAX_DEPTH) return `${entries.length} ${isList ? 'items' : 'fields'}`;
+  if (depth >= bounds.depth) return `${entries.length} ${isList ? 'items' : 'fields'}`;
   const shown: [string, Json][] = [];
-  for (const [key, field] of entries.slice(0, MAX_ENTRIES)) {
-    const summary = SECRET.test(key) ? '[redacted]' : summarise(field, depth + 1);
+  for (const [key, field] of entries.slice(0, bounds.entries)) {
+    const summary = SECRET.test(key) ? '[redacted]' : summarise(field, depth + 1, bounds);
     if (summary !== undefined) shown.push([key, summary]);
   }
   if (isList) {
     const items = shown.map(([, item]) => item);
-    return entries.length > MAX_ENTRIES ? [...items, `… ${entries.length} items`] : items;
+    return entries.length > bounds.entries ? [...items, `… ${entries.length} items`] : items;
   }
-  if (entries.length > MAX_ENTRIES) shown.push(['…', `${entries.length} fields`]);
+  if (entries.length > bounds.entries) shown.push(['…', `${entries.length} fields`]);
   return Object.fromEntries(shown);
 }
 

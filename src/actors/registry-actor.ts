@@ -1,5 +1,6 @@
 import { fromCallback, type AnyActorRef, type CallbackActorLogic } from 'xstate';
 import type { BridgeStatusFrame, ReplyFrame } from '../control/frames.ts';
+import type { ControlRequest } from '../control/requests.ts';
 import { SYSTEM, type ControlRequestEvent, type GatewayCommand } from '../machines/protocol.ts';
 import type { Registry } from './registry.ts';
 
@@ -9,14 +10,14 @@ export type BridgeFacts = Omit<BridgeStatusFrame, 'type' | 'pid' | 'uptimeMs' | 
   startedAt: number;
 };
 
-/** The actor under SYSTEM.registry: answers `machines.list` and `bridge.status`. */
+/** The actor under SYSTEM.registry: answers `machines.list`, `machines.history` and `bridge.status`. */
 export function createRegistryActor(
   registry: Registry,
   facts: (system: AnyActorRef['system']) => BridgeFacts,
 ): CallbackActorLogic<ControlRequestEvent> {
   return fromCallback<ControlRequestEvent>(({ receive, system }) => {
     receive(({ requestId, request }) => {
-      const answer = answerTo(request.control, registry, () => facts(system));
+      const answer = answerTo(request, registry, () => facts(system));
       const command: GatewayCommand = answer
         ? { type: 'control.reply', requestId, frame: answer }
         : {
@@ -32,8 +33,14 @@ export function createRegistryActor(
   });
 }
 
-function answerTo(verb: string, registry: Registry, facts: () => BridgeFacts): ReplyFrame | null {
-  switch (verb) {
+function answerTo(
+  request: ControlRequest,
+  registry: Registry,
+  facts: () => BridgeFacts,
+): ReplyFrame | null {
+  switch (request.control) {
+    case 'machines.history':
+      return { type: 'bridge.machine_history', items: registry.history(request.actorId) };
     case 'machines.list':
       return {
         type: 'bridge.machines',

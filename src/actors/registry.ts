@@ -3,15 +3,29 @@
  * when, and how often each was started again. Costs little for each event: a state is turned
  * into text when it changes, a context when somebody asks.
  */
-import type { ActorRefLike, AnyActorRef, InspectionEvent, Snapshot, StateValue } from 'xstate';
+import type {
+  ActorRefLike,
+  AnyActorRef,
+  EventObject,
+  InspectionEvent,
+  Snapshot,
+  StateValue,
+} from 'xstate';
 import type { MachineItem } from '../control/frames.ts';
+import type { MachineTransition } from '../control/inspect-frames.ts';
 import { contextSummary } from './context-summary.ts';
+import type { EventSource, InspectionFeed } from './inspection/inspection-feed.ts';
+import { TransitionHistory } from './inspection/transition-history.ts';
 
 export interface Registry {
   /** For `createActor(root, { inspect })`. */
   inspect: (event: InspectionEvent) => void;
   /** In the order in which their names were first seen. */
   machines: () => MachineItem[];
+  /** The same as the registry holds them, without a summary of each context. */
+  entries: () => readonly RegistryEntry[];
+  /** The latest transitions of each actor, or of those with this id; they survive its restarts. */
+  history: (actorId?: string) => { id: string; path: string; transitions: MachineTransition[] }[];
   /** Events that nobody got, and events that a machine had no answer to in its state. */
   losses: () => { deadLetters: number; unhandled: number; last: string | null };
 }
@@ -25,21 +39,26 @@ export interface RegistryOptions {
   keepEnded?: number;
   /** Told of each actor that starts, and of each new state; `context` makes a summary when asked. */
   onState?: (item: Readonly<MachineItem>, context: () => MachineItem['context']) => void;
+  /** Told everything while somebody watches it. */
+  feed?: InspectionFeed;
 }
 
-interface Entry {
+export interface RegistryEntry {
   /** Ids from the root down: what stays the same when an actor is started again. */
   path: string;
+  /** Null when it has ended. */
   ref: AnyActorRef | null;
+  rootId: string;
   item: MachineItem;
 }
 
 export function createRegistry(options: RegistryOptions = {}): Registry {
-  const { now = Date.now, keepEndedMs = 300_000, keepEnded = 50, onState } = options;
-  const byPath = new Map<string, Entry>();
-  const bySession = new Map<string, Entry>();
+  const { now = Date.now, keepEndedMs = 300_000, keepEnded = 50, onState, feed } = options;
+  const byPath = new Map<string, RegistryEntry>();
+  const bySession = new Map<string, RegistryEntry>();
   /** When each ended; oldest first. */
-  const ended = new Map<Entry, number>();
+  const ended = new Map<RegistryEntry, number>();
+  const history = new TransitionHistory();
   let deadLetters = 0;
   let unhandled = 0;
   let last: string | null = null;
@@ -59,25 +78,29 @@ export function createRegistry(options: RegistryOptions = {}): Registry {
       since: now(),
       restarts: before ? before.item.restarts + 1 : 0,
       lastError: before?.item.lastError ?? null,
+      lastEvent: null,
       context: {},
     };
     if (before) forget(before);
-    const entry = { path, ref, item };
+    const entry = { path, ref, rootId: rootOf(ref).sessionId, item };
     byPath.set(path, entry);
     bySession.set(ref.sessionId, entry);
+    history.begin(path, item.restarts);
+    if (feed?.isWatched) feed.actor(entry);
   }
 
-  function update(entry: Entry, snapshot: Snapshot<unknown>): void {
+  function update(entry: RegistryEntry, snapshot: Snapshot<unknown>): void {
     const { item } = entry;
     const state = stateText(snapshot);
     if (state === item.state && snapshot.status === item.status) return;
     item.since = now();
+    history.add(entry, state, snapshot.status, item.since);
     item.state = state;
     if (snapshot.status !== 'active') end(entry, snapshot);
     onState?.(item, () => contextOf(snapshot));
   }
 
-  function end(entry: Entry, snapshot: Snapshot<unknown>): void {
+  function end(entry: RegistryEntry, snapshot: Snapshot<unknown>): void {
     if (!entry.ref) return;
     const { item } = entry;
     item.status = snapshot.status;
@@ -95,20 +118,38 @@ export function createRegistry(options: RegistryOptions = {}): Registry {
     for (const [entry, at] of ended) {
       if (ended.size <= keepEnded && now() - at < keepEndedMs) return;
       forget(entry);
+      history.forget(entry.path);
     }
   }
 
-  function forget(entry: Entry): void {
+  function forget(entry: RegistryEntry): void {
     ended.delete(entry);
     bySession.delete(entry.item.sessionId);
     if (byPath.get(entry.path) === entry) byPath.delete(entry.path);
   }
 
-  function noteEvent(target: AnyActorRef, source: ActorRefLike | undefined, type: string): void {
+  function noteEvent(
+    target: AnyActorRef,
+    source: ActorRefLike | undefined,
+    event: EventObject,
+  ): void {
+    const { type } = event;
+    const receiver = bySession.get(target.sessionId);
+    if (receiver) {
+      // XState types what it inspects by the little that all kinds of actors share.
+      const from = sourceOf(source as AnyActorRef | undefined);
+      receiver.item.lastEvent = { type, source: from.name, at: now() };
+      if (feed?.isWatched) feed.event(receiver, from, event);
+    }
     if (type.startsWith('xstate.error.actor.')) {
       // A machine that an exception ended has no further snapshot of its own.
       const entry = source && bySession.get(source.sessionId);
-      if (entry?.ref) end(entry, entry.ref.getSnapshot());
+      if (entry?.ref) {
+        const snapshot = entry.ref.getSnapshot();
+        if (feed?.isWatched) feed.crash(entry, snapshot);
+        history.add(entry, entry.item.state, snapshot.status, now());
+        end(entry, snapshot);
+      }
     }
     if (type.startsWith('xstate.') || target.getSnapshot()?.status === 'active') return;
     deadLetters += 1;
@@ -125,11 +166,13 @@ export function createRegistry(options: RegistryOptions = {}): Registry {
           return;
         case '@xstate.snapshot': {
           const entry = bySession.get(ref.sessionId);
-          if (entry) update(entry, event.snapshot);
+          if (!entry) return;
+          if (feed?.isWatched) feed.snapshot(entry, event.snapshot, event.event);
+          update(entry, event.snapshot);
           return;
         }
         case '@xstate.event':
-          noteEvent(ref, event.sourceRef, event.event.type);
+          noteEvent(ref, event.sourceRef, event.event);
           return;
         case '@xstate.microstep':
           if (event._transitions.length > 0 || event.event.type.startsWith('xstate.')) return;
@@ -150,6 +193,14 @@ export function createRegistry(options: RegistryOptions = {}): Registry {
         return { ...item, context, ...(typeof lastError === 'string' && { lastError }) };
       });
     },
+    entries: () => {
+      prune();
+      return [...byPath.values()];
+    },
+    history: (actorId) =>
+      [...byPath.values()]
+        .filter(({ item }) => actorId === undefined || item.id === actorId)
+        .map(({ item, path }) => ({ id: item.id, path, transitions: history.of(path) })),
     losses: () => ({ deadLetters, unhandled, last }),
   };
 }
@@ -164,6 +215,17 @@ function namedParent(ref: AnyActorRef): AnyActorRef | undefined {
   let parent = ref._parent;
   while (parent && !isNamed(parent)) parent = parent._parent;
   return parent;
+}
+
+function rootOf(ref: AnyActorRef): AnyActorRef {
+  return ref._parent ? rootOf(ref._parent) : ref;
+}
+
+/** A nameless helper is named by what it does, and found at its parent. */
+function sourceOf(ref: AnyActorRef | undefined): EventSource {
+  if (!ref) return { sessionId: null, name: null };
+  if (isNamed(ref)) return { sessionId: ref.sessionId, name: ref.id };
+  return { sessionId: namedParent(ref)?.sessionId ?? null, name: machineName(ref) };
 }
 
 function machineName(ref: AnyActorRef): string {

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { parseEvent, type BridgeEvent, type EventOf, type EventType } from './events.ts';
 import { errorFrame, helloFrame, type HelloFrame } from './frames.ts';
+import { inspectFrame, type InspectFrame } from './inspect-frames.ts';
 import { replies, type Reply } from './replies.ts';
 import type { controlRequest, ControlVerb } from './requests.ts';
 
@@ -36,6 +37,8 @@ export interface BridgeConnection {
   onFrame(listener: (event: BridgeEvent) => void): () => void;
   /** As `onFrame`, of one type. */
   on<Type extends EventType>(type: Type, listener: (event: EventOf<Type>) => void): () => void;
+  /** What `machines.watch` asked for. The watch ends with the socket: ask again when `onChange` says `connected`. */
+  onInspect(listener: (frame: InspectFrame) => void): () => void;
   onChange(listener: (change: ConnectionChange) => void): () => void;
   /** Resolves when it has ended for good: `close`, a rotated token, or `reconnect: false`. */
   readonly closed: Promise<{ code: number; reason: string }>;
@@ -97,6 +100,7 @@ class BridgeClient implements BridgeConnection {
   readonly #options: ConnectOptions;
   readonly #waiting = new Map<string | number, Waiting>();
   readonly #listeners = new Set<(event: BridgeEvent) => void>();
+  readonly #inspectors = new Set<(frame: InspectFrame) => void>();
   readonly #changes = new Set<(change: ConnectionChange) => void>();
   readonly #end = Promise.withResolvers<{ code: number; reason: string }>();
   #early: BridgeEvent[] | undefined = [];
@@ -173,6 +177,11 @@ class BridgeClient implements BridgeConnection {
     });
   }
 
+  onInspect(listener: (frame: InspectFrame) => void): () => void {
+    this.#inspectors.add(listener);
+    return () => this.#inspectors.delete(listener);
+  }
+
   onChange(listener: (change: ConnectionChange) => void): () => void {
     this.#changes.add(listener);
     return () => this.#changes.delete(listener);
@@ -197,6 +206,11 @@ class BridgeClient implements BridgeConnection {
     if (hello.success) {
       this.#greeted(hello.data);
       greeted();
+      return;
+    }
+    const inspected = inspectFrame.safeParse(frame);
+    if (inspected.success) {
+      for (const listener of this.#inspectors) listener(inspected.data);
       return;
     }
     const event = parseEvent(frame);

@@ -1,5 +1,6 @@
 /** Every frame that the daemon sends: replies, broadcasts and errors, with their schemas. */
 import { z } from 'zod';
+import { machineCause, machineHistoryFrame, watchingFrame } from './inspect-frames.ts';
 import { projectsFrame, skillsFrame } from './library.ts';
 import { sessionsVerifyFrame } from './verify-frames.ts';
 import { approvalDecision } from './modes.ts';
@@ -139,6 +140,8 @@ export const machineItem = z.object({
   since: z.number(),
   restarts: z.int(),
   lastError: z.string().nullable(),
+  /** Null of an actor that is just being made. */
+  lastEvent: machineCause.nullable(),
   /** A bounded, redacted summary. */
   context: z.record(z.string(), z.json()),
 });
@@ -318,6 +321,8 @@ export const replyFrame = z.discriminatedUnion('type', [
   approvalFrame,
   approvalsFrame,
   machinesFrame,
+  machineHistoryFrame,
+  watchingFrame,
   messageFrame,
   projectsFrame,
   skillsFrame,

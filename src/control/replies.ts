@@ -15,6 +15,7 @@ import {
   watchStatusFrame,
   type ReplyFrame,
 } from './frames.ts';
+import { machineHistoryFrame, watchingFrame } from './inspect-frames.ts';
 import { projectsFrame, skillsFrame } from './library.ts';
 import type { ControlVerb } from './requests.ts';
 import { sessionsVerifyFrame } from './verify-frames.ts';
@@ -40,6 +41,9 @@ export const replies = {
   'approvals.list': approvalsFrame,
   'approval.answer': approvalFrame,
   'machines.list': machinesFrame,
+  'machines.history': machineHistoryFrame,
+  'machines.watch': watchingFrame,
+  'machines.unwatch': watchingFrame,
   projects: projectsFrame,
   'project.save': projectsFrame,
   'project.delete': projectsFrame,

@@ -109,6 +109,21 @@ export const controlRequest = z.discriminatedUnion('control', [
     decision: approvalDecision,
   }),
   z.object({ control: z.literal('machines.list'), id }),
+  z.object({
+    control: z.literal('machines.history'),
+    id,
+    /** As `machines.list` names it; without it all of them. */
+    actorId: z.string().min(1).max(4_200).optional(),
+  }),
+  z.object({
+    control: z.literal('machines.watch'),
+    id,
+    /** Only the actors with these ids. A second watch of a connection takes the place of the first. */
+    ids: z.array(z.string().min(1).max(4_200)).max(1_000).optional(),
+    /** `replay`: whole events, as recordings hold them, instead of summaries. */
+    detail: z.enum(['summary', 'replay']).optional(),
+  }),
+  z.object({ control: z.literal('machines.unwatch'), id }),
   z.object({ control: z.literal('projects'), id }),
   /** Written to its file first, and mirrored from there; keys that are no fields and the body stay. */
   z.object({ control: z.literal('project.save'), id, project: projectItem }),

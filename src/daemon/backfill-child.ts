@@ -7,7 +7,7 @@ import { SYSTEM } from '../machines/protocol.ts';
 import type { Parts } from './parts.ts';
 
 /** The import of old session files as a job. */
-export function backfillChild({ config, log }: Parts): ChildSpec {
+export function backfillChild({ config, inspection, log }: Parts): ChildSpec {
   const file = new JobFile(config.home);
   return childSpec({
     id: SYSTEM.backfill,
@@ -15,7 +15,7 @@ export function backfillChild({ config, log }: Parts): ChildSpec {
     logic: backfill.provide({ actors: backfillActors({ file, root: config.sessionsRoot }) }),
     input: () => ({
       job: file.read((message) => log.warn({ actor: SYSTEM.backfill }, message)),
-      createId: randomUUID,
+      createId: inspection.drawn(randomUUID),
       now: Date.now,
     }),
     restart: 'permanent',

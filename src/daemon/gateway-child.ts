@@ -8,7 +8,14 @@ import { advertisedUrl } from './advertised-url.ts';
 import type { Parts } from './parts.ts';
 
 /** The control WebSocket. */
-export function gatewayChild({ config, identity, version, connection, tokens }: Parts): ChildSpec {
+export function gatewayChild({
+  config,
+  identity,
+  inspection,
+  version,
+  connection,
+  tokens,
+}: Parts): ChildSpec {
   const server = gatewayServer({
     host: config.bind.host,
     port: config.bind.port,
@@ -23,6 +30,7 @@ export function gatewayChild({ config, identity, version, connection, tokens }: 
       version,
       convexUrl: advertisedUrl(config, connection.url, requestHost),
     }),
+    inspection,
     async convexToken(requestHost) {
       if (connection.url === null && config.convexPort === 0) {
         throw new BridgeError('convex_unavailable', 'its address is not known yet');

@@ -1,6 +1,7 @@
 import type { CodexProbe } from '../actors/codex-process/codex-probe.ts';
 import type { ConvexConnection } from '../actors/convex/connection.ts';
 import type { Redaction } from '../actors/convex/redaction.ts';
+import type { InspectionFeed } from '../actors/inspection/inspection-feed.ts';
 import type { Config } from '../config.ts';
 import type { BridgeIdentity } from '../home.ts';
 import type { Log } from '../log.ts';
@@ -15,6 +16,7 @@ export interface Parts {
   tokens: TokenSigner;
   codex: CodexProbe;
   redaction: Redaction;
+  inspection: InspectionFeed;
   /** Milliseconds since the epoch. */
   startedAt: number;
   version: string;

@@ -55,12 +55,19 @@ type GatewayEvent =
   | { type: `xstate.done.actor.${string}`; output: { clientId: string } };
 
 /** Answered where the sockets are, because the answer depends on the socket, or on nothing. */
-type ServerVerb = 'echo' | 'debug.echo' | 'debug.ping' | 'convex.token';
+type ServerVerb =
+  | 'echo'
+  | 'debug.echo'
+  | 'debug.ping'
+  | 'convex.token'
+  | 'machines.watch'
+  | 'machines.unwatch';
 
 /** Who owns a verb. */
 const OWNERS: Record<Exclude<ControlVerb, ServerVerb>, SystemId> = {
   'bridge.status': 'registry',
   'machines.list': 'registry',
+  'machines.history': 'registry',
   'convex.status': 'convex',
   'convex.backfill': 'backfill',
   'convex.backfill_cancel': 'backfill',

@@ -41,9 +41,15 @@ export class Redaction {
 
   /** Null where it is turned off. A thread without a directory is redacted. */
   in(directory: string | undefined): Redactor | null {
-    const { enabled, offIn, own } = this.#options;
+    const { enabled, offIn } = this.#options;
     if (!enabled) return null;
     if (directory !== undefined && offIn().some((off) => isWithin(off, directory))) return null;
+    return this.always;
+  }
+
+  /** Also where it is turned off: for what is made to be given away. */
+  get always(): Redactor {
+    const { own } = this.#options;
     if (this.#redactor !== undefined) return this.#redactor;
     const secrets = own();
     const known = secrets.filter((secret) => secret !== null);

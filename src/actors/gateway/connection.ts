@@ -64,6 +64,11 @@ export class Connection {
     });
   }
 
+  /** Bytes that the peer has not taken yet. */
+  get backlog(): number {
+    return this.#socket.bufferedAmount;
+  }
+
   /** Queues a frame; never blocks, never throws. A closing socket ignores it. */
   send(frame: string): void {
     if (this.#socket.readyState !== this.#socket.OPEN) return;

@@ -10,6 +10,7 @@ import type { ControlRequest } from '../../control/requests.ts';
 import { BridgeError, toBridgeError } from '../../errors.ts';
 import type { ServerCommand, ServerEvent } from '../../machines/gateway.ts';
 import { checkAccess, type AccessPolicy } from './access.ts';
+import type { InspectionFeed } from '../inspection/inspection-feed.ts';
 import { Connection } from './connection.ts';
 import { errorFrame, PendingRequests, withReplyTo } from './pending-requests.ts';
 import { ReplayBuffer } from './replay-buffer.ts';
@@ -23,6 +24,8 @@ export interface GatewayServerOptions {
   hello(requestHost: string): Omit<HelloFrame, 'type' | 'protocol' | 'replay'>;
   /** A token for Convex, and where this client reaches it. May reject with a BridgeError. */
   convexToken(requestHost: string): Promise<Omit<ConvexTokenFrame, 'type'>>;
+  /** What goes on in the machines. Its frames come here directly: as events they would be seen themselves. */
+  inspection: Pick<InspectionFeed, 'watch'>;
 }
 
 /** Frames larger than this are answered `too_large` (bytes). */
@@ -52,6 +55,8 @@ class Hub {
   });
   readonly #clients = new Map<string, Connection>();
   readonly #pending = new PendingRequests();
+  /** What ends the watch of each client that watches the machines. */
+  readonly #watches = new Map<Connection, () => void>();
   readonly #replay = new ReplayBuffer(Date.now());
   #server: Server | undefined;
   #opened = 0;
@@ -82,6 +87,7 @@ class Hub {
 
   stop(): void {
     this.#pending.drop();
+    for (const client of this.#watches.keys()) this.#unwatch(client);
     for (const client of this.#clients.values()) client.close(CLOSE_GOING_AWAY, 'restarting');
     this.#server?.close();
     this.#server?.closeAllConnections();
@@ -175,6 +181,7 @@ class Hub {
     const connection = this.#clients.get(clientId);
     if (connection === undefined) return;
     this.#pending.drop(connection);
+    this.#unwatch(connection);
     this.#clients.delete(clientId);
     this.#broadcast({
       type: 'bridge.client_disconnected',
@@ -231,6 +238,13 @@ class Hub {
       void this.#answerToken(from, id);
       return;
     }
+    if (request.control === 'machines.watch' || request.control === 'machines.unwatch') {
+      const watching = request.control === 'machines.watch';
+      from.send(withReplyTo({ type: 'bridge.machines_watch', watching }, id));
+      this.#unwatch(from);
+      if (request.control === 'machines.watch') this.#watch(from, request);
+      return;
+    }
     this.#notify({
       type: 'request.received',
       request: {
@@ -240,6 +254,23 @@ class Hub {
         request,
       },
     });
+  }
+
+  #watch(client: Connection, { ids, detail = 'summary' }: WatchRequest): void {
+    const end = this.#options.inspection.watch({
+      ids,
+      detail,
+      sink: {
+        send: (frame) => client.send(JSON.stringify(frame)),
+        backlog: () => client.backlog,
+      },
+    });
+    this.#watches.set(client, end);
+  }
+
+  #unwatch(client: Connection): void {
+    this.#watches.get(client)?.();
+    this.#watches.delete(client);
   }
 
   async #answerToken(from: Connection, id: string | number | undefined): Promise<void> {
@@ -268,6 +299,8 @@ class Hub {
     for (const client of this.#clients.values()) client.send(client.wrap ? wrapped : line);
   }
 }
+
+type WatchRequest = Extract<ControlRequest, { control: 'machines.watch' }>;
 
 /** What a person can do about an address that cannot be had. */
 function bindFailure(cause: NodeJS.ErrnoException, address: string): BridgeError {

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import { createActor, type Actor } from 'xstate';
 import { gatewayServer } from '../../../src/actors/gateway/server.ts';
+import type { InspectionFeed } from '../../../src/actors/inspection/inspection-feed.ts';
 import { connectBridge } from '../../../src/control/connect-bridge.ts';
 import { BridgeError } from '../../../src/errors.ts';
 import { gateway } from '../../../src/machines/gateway.ts';
@@ -11,6 +12,7 @@ import { gateway } from '../../../src/machines/gateway.ts';
 const TOKEN = 'test-token-0123456789';
 
 let convexToken: (host: string) => Promise<{ url: string; token: string; expiresAt: number }>;
+let watchMachines: InspectionFeed['watch'];
 let actor: Actor<typeof gateway>;
 let url: string;
 
@@ -33,6 +35,7 @@ function startGateway(port: number): Actor<typeof gateway> {
       version: '0',
       convexUrl: `http://${host}`,
     }),
+    inspection: { watch: (options) => watchMachines(options) },
     convexToken: async (host) => await convexToken(host),
   });
   return createActor(gateway.provide({ actors: { server } }), { systemId: 'gateway' }).start();
@@ -222,3 +225,29 @@ function lines(frames: string[]): { seq: number; line: string }[] {
     .map((frame) => JSON.parse(frame) as { type: string; seq: number; line: string })
     .filter((frame) => frame.type === 'codex.line');
 }
+
+test('who watches the machines gets their frames, alone, until it no longer wants to or goes', async () => {
+  const watches: (Parameters<InspectionFeed['watch']>[0] & { isOver: boolean })[] = [];
+  watchMachines = (options) => {
+    const watch = { ...options, isOver: false };
+    watches.push(watch);
+    options.sink.send({ type: 'bridge.inspect', dropped: 0, events: [] });
+    return () => (watch.isOver = true);
+  };
+  const bridge = await connectBridge({ url, token: TOKEN });
+  const other = await rawClient();
+  const frames: unknown[] = [];
+  bridge.onInspect((frame) => frames.push(frame.type));
+  expect(await bridge.request('machines.watch', { ids: ['a'] })).toMatchObject({ watching: true });
+  await vi.waitUntil(() => frames.includes('bridge.inspect'));
+  expect(watches).toMatchObject([{ ids: ['a'], detail: 'summary', isOver: false }]);
+  await bridge.request('machines.watch', { detail: 'replay' });
+  expect(watches).toMatchObject([{ isOver: true }, { detail: 'replay', isOver: false }]);
+  expect(await bridge.request('machines.unwatch')).toMatchObject({ watching: false });
+  expect(watches[1]?.isOver).toBe(true);
+  await bridge.request('machines.watch');
+  bridge.close();
+  await vi.waitUntil(() => watches[2]?.isOver === true);
+  expect(other.frames.some((frame) => frame.includes('bridge.inspect'))).toBe(false);
+  other.socket.close();
+});
