@@ -18,43 +18,44 @@ const MIRRORED = /^(?:PROJECT|SKILL)\.md$|\.project\.md$/;
 
 export const folderChanges = fromCallback<FolderChangesCommand>(({ sendBack, receive }) => {
   const send = (event: FolderChangesEvent) => sendBack(event);
-  let folders: WatchedFolder[] = [];
+  let watched: WatchedFolder[] = [];
   let watcher: FSWatcher | null = null;
   let isPolling = false;
 
-  function start(): void {
-    watcher = watch([], {
-      ignoreInitial: true,
-      // A hint that comes late is worth nothing; the reader copes with files in the making.
-      atomic: false,
-      ignored: (path) => !folders.some((folder) => isWithin(folder, path)),
-      ...(isPolling && { usePolling: true, interval: POLL_INTERVAL }),
-    });
-    watcher.on('all', (event, path) => {
+  /** A new watcher for each set of folders: only a new one says when all of them are watched. */
+  function start(folders: WatchedFolder[]): void {
+    void watcher?.close();
+    watched = folders;
+    const current = watch(
+      folders.map(({ folder }) => folder),
+      {
+        ignoreInitial: true,
+        // A hint that comes late is worth nothing; the reader copes with files in the making.
+        atomic: false,
+        ignored: (path) => !folders.some((folder) => isWithin(folder, path)),
+        ...(isPolling && { usePolling: true, interval: POLL_INTERVAL }),
+      },
+    );
+    watcher = current;
+    // What changed while the watches were being set was told by nobody.
+    current.on('ready', () => send({ type: 'library.changed' }));
+    current.on('all', (event, path) => {
       const isFolder = event === 'addDir' || event === 'unlinkDir';
       if (isFolder || MIRRORED.test(basename(path))) send({ type: 'library.changed' });
     });
-    watcher.on('error', (error) => {
+    current.on('error', (error) => {
       if (isPolling || !isExhausted(error)) return;
       isPolling = true;
       send({ type: 'library.degraded', reason: `the kernel watches no more (${error.code})` });
-      void watcher?.close();
-      start();
-      follow(folders);
+      start(watched);
     });
   }
 
-  function follow(next: WatchedFolder[]): void {
-    const paths = (list: WatchedFolder[]) => list.map(({ folder }) => folder);
-    const gone = paths(folders).filter((path) => !paths(next).includes(path));
-    folders = next;
-    if (gone.length > 0) watcher?.unwatch(gone);
+  receive(({ folders }) => {
     // One that is not there yet is tried again after each look.
-    watcher?.add(paths(next).filter((path) => existsSync(path)));
-  }
-
-  start();
-  receive((command) => follow(command.folders));
+    const there = folders.filter(({ folder }) => existsSync(folder));
+    if (JSON.stringify(there) !== JSON.stringify(watched)) start(there);
+  });
   return () => void watcher?.close();
 });
 
