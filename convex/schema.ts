@@ -82,8 +82,12 @@ export default defineSchema({
     text: v.optional(v.string()),
     data: v.optional(itemData),
     ts: v.number(),
-    /** Of the line that told of it first, where Codex numbers them, or as it would. */
+    /** Of the line that told of it first, where Codex numbers them. */
     ordinal: v.optional(v.number()),
+    /** The same in a file that does not number them. After a migration a row has both. */
+    line: v.optional(v.number()),
+    /** How many ends its file told of before this one. */
+    revision: v.optional(v.number()),
     /** Codex has taken it back (`thread/revert`, or a rollback before 0.148). */
     reverted: v.optional(v.literal(true)),
     turnId: v.optional(v.string()),

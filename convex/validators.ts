@@ -30,8 +30,15 @@ export const messageRole = v.union(v.literal('user'), v.literal('assistant'), v.
 export const historyMode = v.union(v.literal('legacy'), v.literal('paginated'));
 export const threadHistoryMode = v.union(...historyMode.members, v.literal('migrated'));
 
-/** Taken back: the rows from before `at` (milliseconds) whose line has this ordinal or a higher one. */
-export const revert = v.object({ ordinal: v.number(), at: v.number() });
+/**
+ * Taken back: the rows from before `at` (milliseconds) of this ordinal or a higher one; in a file
+ * that does not number its lines, of this line or a later one. One of the two.
+ */
+export const revert = v.object({
+  ordinal: v.optional(v.number()),
+  line: v.optional(v.number()),
+  at: v.number(),
+});
 
 export const runStatus = v.union(
   v.literal('pending'),
@@ -128,6 +135,8 @@ export const threadItem = v.object({
   /** Milliseconds since the epoch. */
   ts: v.number(),
   ordinal: v.optional(v.number()),
+  line: v.optional(v.number()),
+  revision: v.optional(v.number()),
   turnId: v.optional(v.string()),
   itemId: v.optional(v.string()),
   provisional: v.optional(v.boolean()),

@@ -17,7 +17,7 @@ import type { fileCursor, ingestResult } from '../validators.ts';
 import { type Item, newRow, updateOfClaimed, updateOfKnown } from './reconcile.ts';
 import { isNumbered, rowOfOtherForm } from './rematch.ts';
 import { isReverted, scheduleRevert, withReverts } from './reverts.ts';
-import { RowChanges } from './row-changes.ts';
+import { type BatchRow, RowChanges } from './row-changes.ts';
 
 /**
  * Items of one batch. Each costs at most two index reads and one write, so this
@@ -124,31 +124,37 @@ async function writeItems(
   };
   const rows = new RowChanges(known);
   const now = Date.now();
+  /** Now that its place is known: it was shown and counted as long as nobody knew. */
+  const noteRevert = (row: BatchRow) => {
+    if (row.fields.reverted === true || !isReverted(row.fields, reverts)) return;
+    rows.patch(row, { reverted: true, updatedAt: now });
+    if (row.fields.kind === 'message') tally.messages -= 1;
+  };
   for (const item of items) {
     const row = rows.get(item.key);
     if (row) {
       tally.known += 1;
       const patch = updateOfKnown(row.fields, item, now);
       if (patch) rows.patch(row, patch);
+      if (patch) noteRevert(row);
       continue;
     }
     const claimed = item.claims === undefined ? undefined : rows.get(item.claims);
     const former =
       isMigrated && !claimed ? await rowOfOtherForm(ctx, rows, threadId, item) : undefined;
-    const reverted = isReverted(item, reverts);
     if (claimed) {
       tally.claimed += 1;
-      // It was shown and counted as long as nobody knew.
-      if (reverted && item.kind === 'message') tally.messages -= 1;
-      rows.patch(claimed, {
-        ...updateOfClaimed(claimed.fields, item, now),
-        ...(reverted && { reverted }),
-      });
+      rows.patch(claimed, updateOfClaimed(claimed.fields, item, now));
+      noteRevert(claimed);
     } else if (former) {
       tally.known += 1;
-      if (isNumbered(item)) rows.patch(former, updateOfClaimed(former.fields, item, now));
+      if (isNumbered(item)) {
+        rows.patch(former, updateOfClaimed(former.fields, item, now));
+        noteRevert(former);
+      }
     } else {
       tally.inserted += 1;
+      const reverted = isReverted(item, reverts);
       rows.insert({ ...newRow(threadId, item, now), ...(reverted && { reverted }) });
       if (item.kind === 'message' && !reverted) tally.messages += 1;
     }

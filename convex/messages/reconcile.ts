@@ -11,7 +11,7 @@ import type { threadItem } from '../validators.ts';
 export type Item = Infer<typeof threadItem>;
 export type MessageFields = Omit<Doc<'messages'>, '_id' | '_creationTime'>;
 
-type Removable = 'provisional' | 'partial' | 'seq' | 'truncated' | 'redactions';
+type Removable = 'provisional' | 'partial' | 'seq' | 'truncated' | 'redactions' | 'revision';
 
 /** Fields to write; `undefined` removes one. */
 export type MessagePatch = Partial<Omit<MessageFields, Removable>> & {
@@ -27,9 +27,14 @@ export function newRow(threadId: string, item: Item, now: number): MessageFields
 /** The same key was seen before: the fields to patch, or null when nothing is new. */
 export function updateOfKnown(row: MessageFields, item: Item, now: number): MessagePatch | null {
   const [is, was] = [finality(item), finality(row)];
-  if (is < was) return null;
   if (is > was) return updateOfClaimed(row, item, now);
-  return isLarger(row, item) ? { ...content(row, item), updatedAt: now } : null;
+  const { revision = 0 } = row;
+  const isRevision = is === was && (item.revision ?? 0) > revision;
+  const isSame = is === was && (item.revision ?? 0) === revision;
+  const patch: MessagePatch = placeIn(row, item);
+  if (isRevision) Object.assign(patch, revisedContent(row, item), { revision: item.revision });
+  else if (isSame && isLarger(row, item)) Object.assign(patch, content(row, item));
+  return Object.keys(patch).length === 0 ? null : { ...patch, updatedAt: now };
 }
 
 /** The row becomes the item, such as that of the stream the file's: its `_id` stays. */
@@ -52,17 +57,41 @@ function identity(row: MessageFields, item: Item): MessagePatch {
     ts: item.ts,
     provisional: item.provisional === true ? true : undefined,
     partial: item.partial === true ? true : undefined,
+    ...placeIn(row, item),
   };
-  // The line that told of it first counts, not the one that ends it.
-  if (item.ordinal !== undefined && (row.ordinal === undefined || row.key !== item.key)) {
-    fields.ordinal = item.ordinal;
-  }
+  if (item.revision !== row.revision) fields.revision = item.revision;
   // Pieces of its text that come late are ignored: it is not partial any more.
   if (item.partial !== true) fields.seq = undefined;
   if (item.turnId !== undefined) fields.turnId = item.turnId;
   if (item.itemId !== undefined) fields.itemId = item.itemId;
   if (item.runId !== undefined) fields.runId = item.runId;
   return fields;
+}
+
+/**
+ * The place that the row does not have yet; the numbers of a migration come to the lines of
+ * before. What it has stays: the line that told of an item first counts, not one that ends it.
+ */
+function placeIn(
+  row: MessageFields,
+  { ordinal, line }: Item,
+): Pick<MessagePatch, 'ordinal' | 'line'> {
+  return {
+    ...(ordinal !== undefined && row.ordinal === undefined && { ordinal }),
+    ...(line !== undefined && row.line === undefined && row.ordinal === undefined && { line }),
+  };
+}
+
+/** What the file says of it last stands, also where it says less; a stream may have had it whole. */
+function revisedContent(row: MessageFields, item: Item): MessagePatch {
+  if (row.runId !== undefined) return content(row, item);
+  const { text = row.text, data = row.data, truncated, redactions } = item;
+  return {
+    ...(text === undefined ? {} : { text }),
+    ...(data === undefined ? {} : { data }),
+    truncated,
+    redactions,
+  };
 }
 
 /** Codex cuts long output in its file, the stream has it whole: the longer one stays. */

@@ -17,11 +17,22 @@ type Revert = Infer<typeof revert>;
 /** Rows looked at in one transaction: what is live waits behind at most one of them. */
 const ROWS_AT_ONCE = 100;
 
+/** What counts the lines of a thread's history: see `revert`. */
+type Place = Partial<Record<'ordinal' | 'line', number | undefined>>;
+
 export function isReverted(
-  { ordinal, ts }: { ordinal?: number; ts: number },
+  { ts, ...place }: Place & { ts: number },
   reverts: readonly Revert[] = [],
 ): boolean {
-  return ordinal !== undefined && reverts.some((one) => ordinal >= one.ordinal && ts < one.at);
+  return reverts.some((one) => ts < one.at && isFrom(place, one));
+}
+
+function isFrom(place: Place, first: Place): boolean {
+  const isAfter = (count: keyof Place) => {
+    const [at, from] = [place[count], first[count]];
+    return at !== undefined && from !== undefined && at >= from;
+  };
+  return isAfter('ordinal') || isAfter('line');
 }
 
 /** Those of the thread and `told` together; undefined when nothing is new. */
@@ -33,7 +44,7 @@ export function withReverts(
   const fresh = told.filter((one) => !known.some((other) => includes(other, one)));
   if (fresh.length === 0) return undefined;
   const all = [...known.filter((one) => !fresh.some((other) => includes(other, one))), ...fresh];
-  return { all: all.sort((one, other) => one.ordinal - other.ordinal), fresh };
+  return { all: all.sort((one, other) => firstOf(one) - firstOf(other)), fresh };
 }
 
 /** Called in the transaction that writes the revert down; the rows follow in their own. */
@@ -51,13 +62,14 @@ export async function scheduleRevert(
 export const apply = defineMutation({
   args: { threadId: v.string(), ...revert.fields, before: v.optional(v.id('messages')) },
   returns: v.null(),
-  handler: async (ctx, { threadId, ordinal, at, before }) => {
+  handler: async (ctx, { threadId, before, ...revert }) => {
+    const { at } = revert;
     const last = before === undefined ? null : await ctx.db.get(before);
     const rows = await takePage(newestFirst(ctx, threadId, last ?? { ts: at }), ROWS_AT_ONCE);
-    const end = rows.findIndex((row) => beganBefore(row, ordinal));
+    const end = rows.findIndex((row) => beganBefore(row, revert));
     let messages = 0;
     for (const row of end === -1 ? rows : rows.slice(0, end)) {
-      if (row.reverted || !isReverted(row, [{ ordinal, at }])) continue;
+      if (row.reverted || !isReverted(row, [revert])) continue;
       await ctx.db.patch(row._id, { reverted: true, updatedAt: Date.now() });
       if (row.kind === 'message') messages += 1;
     }
@@ -67,8 +79,7 @@ export const apply = defineMutation({
     if (end === -1 && oldest) {
       await ctx.scheduler.runAfter(0, internal.messages.applyRevert, {
         threadId,
-        ordinal,
-        at,
+        ...revert,
         before: oldest._id,
       });
     }
@@ -77,12 +88,17 @@ export const apply = defineMutation({
 });
 
 /** The turn, or in files without turns the prompt, before the first that is taken back. */
-function beganBefore({ kind, role, ordinal }: Doc<'messages'>, first: number): boolean {
+function beganBefore({ kind, role, ordinal, line }: Doc<'messages'>, first: Place): boolean {
   const begins = kind === 'turn' || (kind === 'message' && role === 'user');
-  return begins && ordinal !== undefined && ordinal < first;
+  const isCounted = first.ordinal === undefined ? line !== undefined : ordinal !== undefined;
+  return begins && isCounted && !isFrom({ ordinal, line }, first);
 }
 
 /** What the one takes back, the other does too. */
 function includes(other: Revert, one: Revert): boolean {
-  return other.ordinal <= one.ordinal && other.at >= one.at;
+  return other.at >= one.at && isFrom(one, other);
+}
+
+function firstOf({ ordinal, line }: Revert): number {
+  return ordinal ?? line ?? 0;
 }

@@ -16,8 +16,12 @@ export interface ThreadItem {
   data?: JsonObject;
   /** Milliseconds since the epoch. */
   ts: number;
-  /** Which line of its thread's history told of it first, as Codex counts them: see `Revert`. */
+  /** Which line of its thread's history told of it first, as Codex numbers them: see `Revert`. */
   ordinal?: number;
+  /** The same in a file that does not number its lines: how many there are before it. */
+  line?: number;
+  /** How many ends its file told of before this one; absent for the first. The last one counts. */
+  revision?: number;
   turnId?: string;
   itemId?: string;
   /** Seen in the stream of a run, not yet in its session file. */
@@ -71,9 +75,13 @@ export interface ThreadPatch {
   rolloutDeletedAt?: number;
 }
 
-/** Taken back: what was written before `at`, from the line with this ordinal on. */
+/**
+ * Taken back: what was written before `at`, from the line with this ordinal on, or from this
+ * line on where they are not numbered. One of the two: a migration numbers a file anew.
+ */
 interface Revert {
-  ordinal: number;
+  ordinal?: number;
+  line?: number;
   /** Milliseconds since the epoch. */
   at: number;
 }

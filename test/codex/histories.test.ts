@@ -1,7 +1,7 @@
 /** Session files of one thread, of its forks and children, through the real functions. */
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { api } from '../../convex/_generated/api.js';
-import { fixture } from '../support/codex-files.ts';
+import { finalItems, fixture, line, readRollout } from '../support/codex-files.ts';
 import { mirroredFiles } from '../support/mirrored-files.ts';
 
 beforeEach(() => {
@@ -100,18 +100,20 @@ describe('a thread that was reverted', () => {
 
   test('with more rows than one transaction looks at', async () => {
     const mirror = mirroredFiles();
-    const line = (ordinal: number, ts: number, type: string, payload: object) =>
-      JSON.stringify({ timestamp: new Date(ts).toISOString(), ordinal, type, payload });
+    const numbered = (ordinal: number, ts: number, type: string, payload: object) =>
+      line(type, payload, { timestamp: new Date(ts).toISOString(), ordinal });
     const said = (n: number) => ({
       type: 'item_completed',
       thread_id: 't',
       turn_id: `turn-${n}`,
       item: { type: 'AgentMessage', id: `m${n}`, content: [{ type: 'Text', text: `${n}` }] },
     });
-    const first = Array.from({ length: 350 }, (_, n) => line(n + 1, n + 1, 'event_msg', said(n)));
-    await mirror.take([line(0, 0, 'session_meta', { id: 't' }), ...first]);
+    const first = Array.from({ length: 350 }, (_, n) =>
+      numbered(n + 1, n + 1, 'event_msg', said(n)),
+    );
+    await mirror.take([numbered(0, 0, 'session_meta', { id: 't' }), ...first]);
     const base = { thread_id: 't', end_ordinal_exclusive: 51 };
-    await mirror.take([line(51, 1_000, 'session_meta', { id: 't', history_base: base })]);
+    await mirror.take([numbered(51, 1_000, 'session_meta', { id: 't', history_base: base })]);
     expect(await mirror.conversation('t')).toHaveLength(50);
     expect(await mirror.thread('t')).toMatchObject({ messageCount: 50 });
     expect(await mirror.rows('t')).toHaveLength(350);
@@ -148,6 +150,57 @@ describe('a session that `codex migrate-rollouts` has rewritten', () => {
     const displayed = old.filter(({ kind }) => kind === 'message');
     for (const row of displayed) expect(row.key).toBe(`${row.turnId}/${row.itemId}`);
     expect(await mirror.thread(threadId)).toMatchObject({ messageCount: displayed.length });
+    const told = finalItems(readRollout(fixture(`migrated/${name}-after.jsonl`)).items);
+    const numbers = new Map(told.map(({ key, ordinal }) => [key, ordinal]));
+    const numbered = after.filter(({ key }) => numbers.has(key));
+    expect(numbered.map(({ key, ordinal }) => [key, ordinal])).toEqual(
+      numbered.map(({ key }) => [key, numbers.get(key)]),
+    );
+  });
+
+  test('is taken back by the numbers that its lines have now', async () => {
+    const threadId = '01a207c1-f45b-71a3-856a-fbaa98617a45';
+    const mirror = mirroredFiles();
+    await mirror.take(fixture('migrated/older-before.jsonl'));
+    await mirror.take(fixture('migrated/older-after.jsonl'));
+    // The line before the last turn, which was line 20 before the migration.
+    const history_base = { thread_id: threadId, end_ordinal_exclusive: 22 };
+    const meta = { id: threadId, timestamp: '2026-11-24T00:00:00.000Z', history_base };
+    await mirror.take([line('session_meta', meta, { timestamp: meta.timestamp, ordinal: 22 })]);
+    const rows = await mirror.rows(threadId);
+    const lastTurn = rows.filter(({ ts }) => ts >= Date.parse('2026-11-23T09:45:01.770Z'));
+    expect(lastTurn).toHaveLength(6);
+    expect(rows.filter(({ reverted }) => reverted)).toEqual(lastTurn);
+  });
+
+  test('keeps what was never taken back, though its number is that of a line that was', async () => {
+    const at = (n: number) => ({ timestamp: `2026-01-01T00:00:0${n}.000Z` });
+    const said = (message: string) => ({ type: 'user_message', message });
+    const legacy = [
+      line('session_meta', { id: 't' }, at(0)),
+      line('event_msg', said('kept'), at(1)),
+      line('event_msg', said('taken back'), at(2)),
+      line('event_msg', { type: 'thread_rolled_back', num_turns: 1 }, at(3)),
+    ];
+    const turn_id = 'rollout-1';
+    const item = { type: 'UserMessage', id: 'item-1', content: [{ type: 'text', text: 'kept' }] };
+    const migrated = [
+      line('session_meta', { id: 't' }, { ...at(0), ordinal: 0 }),
+      line('event_msg', { type: 'task_started', turn_id }, { ...at(1), ordinal: 1 }),
+      line('event_msg', { type: 'item_completed', turn_id, item }, { ...at(1), ordinal: 2 }),
+    ];
+    for (const files of [
+      [legacy, migrated],
+      [migrated, legacy],
+    ]) {
+      const mirror = mirroredFiles();
+      for (const file of files) await mirror.take(file);
+      expect(await mirror.conversation('t')).toEqual([
+        'user: kept',
+        'system: The last turn was taken back',
+      ]);
+      expect(await mirror.thread('t')).toMatchObject({ messageCount: 2 });
+    }
   });
 
   test.each(sessions)('is not doubled by a copy from before: $name', async (session) => {

@@ -1,6 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { api } from '../../convex/_generated/api.js';
-import { allPages, backend, CODEX_ID, cursorAt, fileBatch, MACHINE, message } from './backend.ts';
+import {
+  allPages,
+  backend,
+  CODEX_ID,
+  cursorAt,
+  fileBatch,
+  type Item,
+  MACHINE,
+  message,
+} from './backend.ts';
 
 describe('messages:ingest', () => {
   it('inserts the items of a batch, in order, and counts the messages on the thread', async () => {
@@ -81,6 +90,27 @@ describe('messages:ingest', () => {
     expect(await data()).toEqual(done.data);
     await convex.mutation(api.messages.ingest, fileBatch([done]));
     expect(await data()).toEqual(done.data);
+  });
+
+  it('shows the last of several ends that a file tells of, and stays there when it is read again', async () => {
+    const convex = backend();
+    const turn = { key: 'turn_1', kind: 'turn' as const, ts: 1, turnId: 'turn_1' };
+    const words: Item[] = [
+      { ...turn, partial: true, data: { status: 'in_progress' } },
+      { ...turn, data: { status: 'interrupted', reason: 'process_ended' } },
+      { ...turn, data: { status: 'completed' }, revision: 1 },
+    ];
+    const statuses: unknown[] = [];
+    for (const item of [...words, ...words]) {
+      await convex.mutation(api.messages.ingest, fileBatch([item]));
+      const [row] = await convex.query(api.messages.forThread, { threadId: CODEX_ID });
+      statuses.push(row?.data?.['status']);
+    }
+    const read = ['in_progress', 'interrupted', 'completed'];
+    expect(statuses).toEqual([...read, 'completed', 'completed', 'completed']);
+    const [row] = await convex.query(api.messages.forThread, { threadId: CODEX_ID });
+    expect(row).toMatchObject({ data: { status: 'completed' }, revision: 1 });
+    expect(row?.data).not.toHaveProperty('reason');
   });
 
   it('does not let the injected preface move the thread up the list', async () => {

@@ -54,7 +54,7 @@ export function compareRow(
   ];
   if (!endedByRun) {
     checks.push(['ts', item.ts, row.ts], ['partial', item.partial, row.partial]);
-    for (const field of ['turnId', 'itemId', 'ordinal', 'redactions'] as const) {
+    for (const field of FIELDS) {
       // A run may have told what the file leaves open.
       if (mayKnowMore && (item[field] === undefined || field === 'redactions')) continue;
       if (row.truncated !== undefined && field === 'redactions') continue;
@@ -68,6 +68,8 @@ export function compareRow(
   if (row.truncated !== undefined) return compareCut(item, lineLength, row);
   return compareText(item, row, mayKnowMore) ?? compareData(item, row, mayKnowMore);
 }
+
+const FIELDS = ['turnId', 'itemId', 'ordinal', 'line', 'revision', 'redactions'] as const;
 
 type Check = [field: string, file: JsonValue | undefined, row: JsonValue | undefined];
 

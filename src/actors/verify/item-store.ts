@@ -105,12 +105,17 @@ export class ItemStore {
     const counts = { user: 0, assistant: 0 };
     const messages = this.#database
       .prepare(
-        `SELECT role, json_extract(item, '$.ordinal') AS ordinal, json_extract(item, '$.ts') AS ts
+        `SELECT role, json_extract(item, '$.ordinal') AS ordinal,
+           json_extract(item, '$.line') AS line, json_extract(item, '$.ts') AS ts
          FROM items WHERE file = ? AND kind = 'message'`,
       )
       .iterate(file);
-    for (const { role, ordinal, ts } of messages) {
-      const item = { ts: Number(ts), ...(ordinal === null ? {} : { ordinal: Number(ordinal) }) };
+    for (const { role, ordinal, line, ts } of messages) {
+      const item = {
+        ts: Number(ts),
+        ...(ordinal === null ? {} : { ordinal: Number(ordinal) }),
+        ...(line === null ? {} : { line: Number(line) }),
+      };
       if ((role === 'user' || role === 'assistant') && !isReverted(item, reverts)) {
         counts[role] += 1;
       }

@@ -1,7 +1,7 @@
 /**
  * What is known of an item when its file speaks of it again, as the data model has it: an
- * end takes the place of a beginning, and between two of a kind the one that says more
- * stands, at the time and under the turn of the first. Said here in words of its own, and
+ * end takes the place of a beginning, and a later end that of an earlier one. Of the same
+ * end the one that says more stands. Its place is that of the first line that gave one. Said here in words of its own, and
  * not by the code behind `messages:ingest`, because a verification checks that too. Pure.
  */
 import { getConvexSize } from 'convex/values';
@@ -9,21 +9,53 @@ import type { JsonObject, ThreadItem } from '../../codex/thread-item.ts';
 
 /** Null when the file has said it before. */
 export function nextWord(known: ThreadItem, word: ThreadItem): ThreadItem | null {
+  const place = placeOf(known, word);
+  const next = spokenOver(known, word);
+  const isPlaced = place.ordinal !== known.ordinal || place.line !== known.line;
+  if (next !== null) return { ...next, ...place };
+  return isPlaced ? { ...known, ...place } : null;
+}
+
+function spokenOver(known: ThreadItem, word: ThreadItem): ThreadItem | null {
   if (isEnded(known) && !isEnded(word)) return null;
-  const ends = isEnded(word) && !isEnded(known);
-  if (!ends && !saysMore(known, word)) return null;
-  const next = withContent(known, word);
-  if (!ends) return next;
-  const { partial: _, ...ended } = next;
-  const { turnId = known.turnId, itemId = known.itemId } = word;
-  // The line that told of it first counts.
-  const { ordinal = word.ordinal } = known;
+  if (isEnded(word) && !isEnded(known)) return asEnded(withContent(known, word), word);
+  const { revision: before = 0 } = known;
+  const { revision = 0 } = word;
+  if (revision > before) return revised(known, word);
+  return revision === before && saysMore(known, word) ? withContent(known, word) : null;
+}
+
+function asEnded(known: ThreadItem, word: ThreadItem): ThreadItem {
+  const { partial: _p, revision: _r, ...ended } = known;
+  const { ts, turnId = known.turnId, itemId = known.itemId, revision } = word;
   return {
     ...ended,
-    ts: word.ts,
+    ts,
     ...(turnId === undefined ? {} : { turnId }),
     ...(itemId === undefined ? {} : { itemId }),
+    ...(revision === undefined ? {} : { revision }),
+  };
+}
+
+/** All that it says, also where that is less. */
+function revised(known: ThreadItem, { text, data, redactions, revision = 0 }: ThreadItem) {
+  const { redactions: _, ...rest } = known;
+  return {
+    ...rest,
+    ...(text === undefined ? {} : { text }),
+    ...(data === undefined ? {} : { data }),
+    ...(redactions === undefined ? {} : { redactions }),
+    revision,
+  };
+}
+
+function placeOf(known: ThreadItem, word: ThreadItem): Pick<ThreadItem, 'ordinal' | 'line'> {
+  const { ordinal = word.ordinal } = known;
+  // Where Codex numbers a line, there is no need to count it.
+  const line = known.line ?? (known.ordinal === undefined ? word.line : undefined);
+  return {
     ...(ordinal === undefined ? {} : { ordinal }),
+    ...(line === undefined ? {} : { line }),
   };
 }
 

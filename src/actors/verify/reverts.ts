@@ -4,8 +4,11 @@ import type { ThreadItem, ThreadPatch } from '../../codex/thread-item.ts';
 export type Revert = NonNullable<ThreadPatch['reverts']>[number];
 
 export function isReverted(
-  { ordinal, ts }: Pick<ThreadItem, 'ordinal' | 'ts'>,
+  { ordinal = -1, line = -1, ts }: Pick<ThreadItem, 'ordinal' | 'line' | 'ts'>,
   reverts: readonly Revert[],
 ): boolean {
-  return ordinal !== undefined && reverts.some((one) => ordinal >= one.ordinal && ts < one.at);
+  const never = Number.POSITIVE_INFINITY;
+  return reverts.some(
+    (one) => ts < one.at && (ordinal >= (one.ordinal ?? never) || line >= (one.line ?? never)),
+  );
 }

@@ -86,7 +86,7 @@ function readLine(
   state.lastTs = ts;
   state.lines += 1;
   if (line.ordinal !== undefined) state.hasOrdinals = true;
-  state.ordinal = line.ordinal ?? state.lines - 1;
+  state.position = line.ordinal ?? (state.hasOrdinals ? state.position : state.lines - 1);
   if (state.inheritance.covers(line)) {
     // Of numbered files only a sub-agent's copy lines, and it counts from zero.
     if (!state.hasOrdinals) noteCopiedUsage(state, line.payload);
@@ -98,7 +98,7 @@ function readLine(
   if ('leftOut' in rule) return { leftOut: rule.leftOut };
   const emit = (emitted: ThreadItem | readonly ThreadItem[]): undefined => {
     for (const item of Array.isArray(emitted) ? emitted : [emitted as ThreadItem]) {
-      items.push(state.placed(item));
+      items.push(state.told(item));
     }
   };
   try {

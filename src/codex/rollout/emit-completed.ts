@@ -4,7 +4,7 @@ import type { ThreadItem } from '../thread-item.ts';
 import { titleOf } from '../title.ts';
 import { leftOutBecause } from './line-kinds.ts';
 import { SUB_AGENT_ACTIVITY } from './work-items.ts';
-import { itemOf, type LineContext, type RolloutState } from './rollout-state.ts';
+import { itemOf, type LineContext, placeOfItem, type RolloutState } from './rollout-state.ts';
 
 /** `id` is the item's own, which a call shares with its outcome. */
 export function emitCompleted(
@@ -28,8 +28,7 @@ export function emitCompleted(
     turnId,
     itemId: id,
   });
-  if (call?.ordinal !== undefined) item.ordinal = call.ordinal;
-  return emit(item);
+  return emit(call ? { ...item, ...placeOfItem(call) } : item);
 }
 
 /** The model has a copy of what is displayed, and that copy is not shown. */
@@ -39,7 +38,7 @@ export function noteDisplayed(state: RolloutState, { kind, role, text = '' }: It
   if (kind !== 'message' || role === 'system' || role === undefined) return;
   state.pairs.displayed(role, text);
   if (role !== 'user') return;
-  state.userTurns.prompted(state.ordinal);
+  state.userTurns.prompted(state.position);
   takeTitle(state, text);
 }
 

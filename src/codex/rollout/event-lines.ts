@@ -151,11 +151,13 @@ export const eventLines = {
     const line =
       turns === 1 ? 'The last turn was taken back' : `The last ${turns} turns were taken back`;
     const { state, ts } = context;
-    const ordinal = state.userTurns.takeBack(turns);
-    if (ordinal !== undefined) {
+    const position = state.userTurns.takeBack(turns);
+    if (position !== undefined) {
       // Earlier ones from the same line on, or later, are part of this one.
-      const earlier = (state.thread.reverts ?? []).filter((revert) => revert.ordinal < ordinal);
-      state.patchThread({ reverts: [...earlier, { ordinal, at: ts }] });
+      const earlier = (state.thread.reverts ?? []).filter(
+        (revert) => (revert.ordinal ?? revert.line ?? 0) < position,
+      );
+      state.patchThread({ reverts: [...earlier, { ...state.placeOf(position), at: ts }] });
     }
     return display(context, notice(line, 'thread_rolled_back', { turns }));
   },

@@ -24,6 +24,12 @@ export interface LineContext {
   bound: (item: ThreadItem) => ThreadItem;
 }
 
+/** What counts the lines: see `ThreadItem`. */
+export type HistoryPlace = Pick<ThreadItem, 'ordinal' | 'line'>;
+
+/** A further end that comes later than after so many others is taken for the first. */
+const MAX_ENDED = 1_000;
+
 export class RolloutState {
   thread: ThreadPatch = { source: 'external' };
   threadChanged = false;
@@ -33,8 +39,8 @@ export class RolloutState {
   lastTs = 0;
   /** Lines read, this one included. */
   lines = 0;
-  /** Of the line that is read; files that do not number their lines count alike. */
-  ordinal = 0;
+  /** Of the line that is read: its ordinal, or how many lines there are before it. */
+  position = 0;
   readonly turns = new TurnTracker();
   readonly userTurns = new UserTurns();
   readonly pairs = new MessagePairs();
@@ -63,6 +69,8 @@ export class RolloutState {
   /** The payload that is being read, where it is only what is left of a longer one. */
   condensed: { payload: unknown; sha256: string } | undefined;
   readonly #occurrences = new Map<string, number>();
+  /** Items that may end once more: a turn that was given up, a command whose output came first. */
+  readonly #ended = new Map<string, { ts: number; place: HistoryPlace; ends: number }>();
   /** The thread has earlier files: this one was begun by a revert. */
   readonly isSegment: boolean;
 
@@ -78,16 +86,42 @@ export class RolloutState {
     if (JSON.stringify(this.thread) !== before) this.threadChanged = true;
   }
 
-  /** The item with its place in the history: that of the first line that tells of it. */
-  placed(item: ThreadItem): ThreadItem {
-    item.ordinal ??= this.ordinal;
+  /** The item as this line tells of it, at the time and place of the line that told of it first. */
+  told(item: ThreadItem): ThreadItem {
+    const isEnd = item.partial !== true && item.data?.['status'] !== 'in_progress';
+    const before = this.#ended.get(item.key);
+    if (before) {
+      const { ts, place, ends } = before;
+      Object.assign(item, { ts, ...place });
+      if (isEnd) item.revision = ends;
+    }
+    this.placed(item);
+    if (isEnd) this.#noteEnd(item);
     return item;
+  }
+
+  /** The item with its place in the history. */
+  placed(item: ThreadItem): ThreadItem {
+    const isPlaced = item.ordinal !== undefined || item.line !== undefined;
+    return isPlaced ? item : Object.assign(item, this.placeOf(this.position));
+  }
+
+  placeOf(position: number): HistoryPlace {
+    return this.hasOrdinals ? { ordinal: position } : { line: position };
+  }
+
+  #noteEnd(item: ThreadItem): void {
+    const { key, ts, revision = 0 } = item;
+    this.#ended.delete(key);
+    this.#ended.set(key, { ts, place: placeOfItem(item), ends: revision + 1 });
+    const [oldest] = this.#ended.keys();
+    if (this.#ended.size > MAX_ENDED && oldest !== undefined) this.#ended.delete(oldest);
   }
 
   /** Forgets what only matters inside of one turn. */
   beginTurn(turnId: string): void {
     this.turnId = turnId;
-    this.userTurns.turnBegins(this.ordinal);
+    this.userTurns.turnBegins(this.position);
     this.shown.clear();
     this.closedCalls.clear();
   }
@@ -110,6 +144,12 @@ export class RolloutState {
     this.#occurrences.set(hash, n + 1);
     return `${type}/${hash}/${n}`;
   }
+}
+
+/** Where the item was told of first. */
+export function placeOfItem({ ordinal, line }: ThreadItem): HistoryPlace {
+  if (ordinal !== undefined) return { ordinal };
+  return line === undefined ? {} : { line };
 }
 
 /** An item of a turn; its key holds the turn where Codex's own does. */

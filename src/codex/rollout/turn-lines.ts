@@ -83,7 +83,8 @@ export const turnLines = {
     if (!isSynthetic(turnId)) settleTurn(context);
     context.emit(abandonedCalls(context));
     context.state.beginTurn(turnId);
-    return context.emit(context.state.turns.started(turnId, context.ts));
+    const { state, ts } = context;
+    return context.emit(state.turns.started(turnId, ts, state.placeOf(state.position)));
   },
 
   'event_msg/task_complete': (context) => {

@@ -3,26 +3,26 @@
  * Pure. Releases that do so (before 0.148) write the same file on.
  */
 export class UserTurns {
-  /** Ordinals of their first lines. */
+  /** Positions of their first lines. */
   readonly #began: number[] = [];
   /** Of the turn that goes on, until its first prompt. */
   #turn: number | undefined;
   #areNamed = false;
 
   /** Not every turn is a user's: a compaction has one too. */
-  turnBegins(ordinal: number): void {
-    this.#turn = ordinal;
+  turnBegins(position: number): void {
+    this.#turn = position;
     this.#areNamed = true;
   }
 
   /** A further prompt in a turn that has lines of its own belongs to it. */
-  prompted(ordinal: number): void {
+  prompted(position: number): void {
     if (this.#turn === undefined && this.#areNamed) return;
-    this.#began.push(this.#turn ?? ordinal);
+    this.#began.push(this.#turn ?? position);
     this.#turn = undefined;
   }
 
-  /** Returns the ordinal of the first line that is taken back; undefined when there is nothing. */
+  /** Returns the position of the first line that is taken back; undefined when there is nothing. */
   takeBack(turns: number): number | undefined {
     if (turns < 1) return undefined;
     return this.#began.splice(-turns)[0];

@@ -16,6 +16,8 @@ const words = fc.array(
       turnId: fc.constantFrom('t', 'u'),
       itemId: fc.constantFrom('i', 'j'),
       ordinal: fc.integer({ min: 0, max: 3 }),
+      line: fc.integer({ min: 0, max: 3 }),
+      revision: fc.integer({ min: 1, max: 3 }),
       redactions: fc.integer({ min: 1, max: 3 }),
       data: fc.record(
         {

@@ -243,6 +243,57 @@ test('what a sub-agent inherited is left to its parent', () => {
   });
 });
 
+test('a command whose item comes behind its output ends as the item says, at the place of its call', () => {
+  const at = (text: string) => text.replace('09:00:00.000Z', '09:00:01.000Z');
+  const begun = call('c1', 'exec_command', { cmd: 'sleep 9' });
+  const { items } = readRollout([
+    meta(),
+    started(),
+    begun,
+    output('c1', 'Wall time: 3.6 seconds\naborted by user'),
+    at(
+      item({
+        type: 'CommandExecution',
+        id: 'c1',
+        command: ['sleep', '9'],
+        aggregated_output: '',
+        exit_code: 130,
+        status: 'failed',
+      }),
+    ),
+  ]);
+  const [shown, ended, last] = items.filter(({ kind }) => kind === 'cmd');
+  expect(ended).toMatchObject({ data: { status: 'completed' } });
+  expect(ended).not.toHaveProperty('revision');
+  expect(last).toMatchObject({ data: { status: 'failed', exitCode: 130 }, revision: 1 });
+  const place = { key: shown?.key, ts: shown?.ts, ordinal: JSON.parse(begun).ordinal };
+  expect([shown, ended, last]).toMatchObject([place, place, place]);
+});
+
+test('a turn that seemed to end with the next one, and goes on, ends as it says at last', () => {
+  const begun = started();
+  const usage = { input_tokens: 1, output_tokens: 2, total_tokens: 3 };
+  const { items } = readRollout([
+    meta(),
+    begun,
+    next('token_usage_record', {
+      turn_id: TURN,
+      turn_token_usage: usage,
+      thread_token_usage: usage,
+    }),
+    started('t2'),
+    completed('t2'),
+    completed(),
+  ]);
+  const told = items.filter(({ key }) => key === TURN);
+  expect(told).toMatchObject([
+    { partial: true },
+    { data: { status: 'interrupted', reason: 'process_ended' } },
+    { data: { status: 'completed', usage: { totalTokens: 3 } }, revision: 1 },
+  ]);
+  expect(new Set(told.map(({ ordinal }) => ordinal))).toEqual(new Set([JSON.parse(begun).ordinal]));
+});
+
 test('a command in the background ends with its item, even after its turn and the next', () => {
   const lines = [
     meta(),
