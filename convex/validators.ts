@@ -191,6 +191,9 @@ export const fileCursor = v.object({
   deleted: v.optional(v.literal(true)),
 });
 
+/** By what a stored cursor is known again. */
+export const cursorPlace = fileCursor.pick('path', 'generation', 'offset', 'tailHash');
+
 /** What one batch did to its thread. */
 export const ingestResult = v.object({
   threadDocId: v.id('threads'),
@@ -198,6 +201,8 @@ export const ingestResult = v.object({
   inserted: v.number(),
   known: v.number(),
   claimed: v.number(),
+  /** Only if the cursor of the batch did not move: the one that is stored; null where none is. */
+  stored: v.optional(v.union(fileCursor, v.null())),
 });
 
 /** What a `PROJECT.md` says; the bridge's `Project`, with an absolute directory. */

@@ -61,9 +61,11 @@ export async function ingestBatch(
     ...(reverts ? { reverts: reverts.all } : {}),
   };
   if (Object.keys(changes).length > 0) await ctx.db.patch(row._id, changes);
-  if (cursor) await moveCursor(ctx, machineId, { ...cursor, threadId: row.threadId }, after);
   const { inserted, known: unchanged, claimed } = tally;
-  return { threadDocId: row._id, threadId: row.threadId, inserted, known: unchanged, claimed };
+  const { _id: threadDocId, threadId } = row;
+  const result = { threadDocId, threadId, inserted, known: unchanged, claimed };
+  const stored = cursor && (await moveCursor(ctx, machineId, { ...cursor, threadId }, after));
+  return stored === undefined ? result : { ...result, stored };
 }
 
 /** The rows that the items name by key or claim, read side by side. */

@@ -3,6 +3,7 @@ import { defineMutation } from '../define.ts';
 import { refuse } from '../refuse.ts';
 import { threadByEitherId } from '../threads/identity.ts';
 import {
+  cursorPlace,
   fileCursor,
   ingestResult,
   itemData,
@@ -24,8 +25,8 @@ export const ingest = defineMutation({
     thread: threadPatch,
     items: v.array(threadItem),
     cursor: v.optional(fileCursor),
-    /** Where the reading of the file stood before: the cursor moves only from there on. */
-    after: v.optional(fileCursor.pick('path', 'generation', 'offset')),
+    /** The cursor from which the reading went on; absent where none was stored. */
+    after: v.optional(cursorPlace),
   },
   returns: ingestResult,
   handler: ingestBatch,

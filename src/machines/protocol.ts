@@ -47,6 +47,8 @@ export interface FileCursor {
   deleted?: true;
 }
 
+export type CursorPlace = Pick<FileCursor, 'path' | 'generation' | 'offset' | 'tailHash'>;
+
 /** A line that could not be understood: counted, shown, and tried again by a newer parser. */
 export interface QuarantinedLine {
   offset: number;
@@ -67,8 +69,8 @@ export interface WriteJob {
   thread: ThreadPatch;
   items: ThreadItem[];
   cursor?: FileCursor;
-  /** Where the batch goes on: if the stored cursor is not there (any more), `cursor` does not move. */
-  after?: Pick<FileCursor, 'path' | 'generation' | 'offset'>;
+  /** The stored cursor as the sender knows it; absent: there is none. If another is stored, `cursor` does not move. */
+  after?: CursorPlace;
   /** Rough size, for bounding what is in memory. */
   bytes: number;
 }
@@ -81,6 +83,8 @@ export interface WriteResult {
   claimed: number;
   /** Items that Convex refused for what they are; the rest of the job is in. */
   rejected: { key: string; reason: string }[];
+  /** Only if the cursor did not move: the one that is stored; null where none is. */
+  stored?: FileCursor | null;
 }
 
 /** To the writer. The sender names itself, is answered once, and sends again when the writer restarts. */

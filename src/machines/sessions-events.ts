@@ -84,11 +84,13 @@ export type ReaderEvent =
   | { type: 'file.gone' }
   | { type: 'file.failed'; error: BridgeError };
 
+/** Single items of a batch may have been refused, and its cursor may not have moved. */
+export type CommitResult = Pick<WriteResult, 'rejected' | 'stored'>;
+
 /** To the actor that holds the open file. */
 export type ReaderCommand =
   /** Answered with one ReaderEvent; with the last batch again until that is settled. */
   | { type: 'batch.next'; live: boolean }
-  /** Single items of it may have been refused. */
-  | { type: 'batch.committed'; rejected: WriteResult['rejected'] }
+  | { type: 'batch.committed'; result: CommitResult }
   /** Convex will never take it: its lines are set aside instead. */
   | { type: 'batch.rejected'; error: BridgeError };

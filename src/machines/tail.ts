@@ -11,8 +11,9 @@
 import { assign, sendTo, setup } from 'xstate';
 import type { BridgeError, ErrorCode } from '../errors.ts';
 import { callbackPort } from './port.ts';
-import { SYSTEM, type WriteResult } from './protocol.ts';
+import { SYSTEM } from './protocol.ts';
 import type {
+  CommitResult,
   ReaderCommand,
   ReaderEvent,
   TailCommand,
@@ -65,9 +66,9 @@ export const tail = setup({
       type: 'batch.next',
       live: context.live,
     })),
-    confirm: sendTo('reader', (_, { rejected }: Pick<WriteResult, 'rejected'>): ReaderCommand => ({
+    confirm: sendTo('reader', (_, { rejected, stored }: CommitResult): ReaderCommand => ({
       type: 'batch.committed',
-      rejected,
+      result: { rejected, ...(stored !== undefined && { stored }) },
     })),
     setAside: sendTo('reader', (_, params: { error: BridgeError }): ReaderCommand => ({
       type: 'batch.rejected',
@@ -85,7 +86,8 @@ export const tail = setup({
     ),
     settle: assign({
       jobId: null,
-      offset: ({ context }) => context.nextOffset,
+      offset: ({ context }, { stored }: CommitResult) =>
+        stored === undefined ? context.nextOffset : (stored?.offset ?? 0),
       commits: ({ context }) => context.commits + 1,
       failures: 0,
       lastError: null,
@@ -172,7 +174,10 @@ export const tail = setup({
             'write.done': {
               guard: 'isOurs',
               target: 'chunk',
-              actions: ['settle', { type: 'confirm', params: ({ event }) => event.result }],
+              actions: [
+                { type: 'settle', params: ({ event }) => event.result },
+                { type: 'confirm', params: ({ event }) => event.result },
+              ],
             },
             'write.failed': [
               {

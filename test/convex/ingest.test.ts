@@ -301,71 +301,112 @@ describe('provisional rows', () => {
 });
 
 describe('the cursor', () => {
+  const placeOf = ({ path, generation, offset, tailHash }: ReturnType<typeof cursorAt>) => ({
+    path,
+    generation,
+    offset,
+    tailHash,
+  });
+  type Cursor = ReturnType<typeof cursorAt>;
+  /** Writes a cursor on from where another one is. */
+  const move = (convex: ReturnType<typeof backend>, cursor: Cursor, after?: Cursor) =>
+    convex.mutation(
+      api.messages.ingest,
+      fileBatch([message(`t/${cursor.path}/${cursor.offset}`, 'x')], {
+        cursor,
+        ...(after && { after: placeOf(after) }),
+      }),
+    );
+
   it('moves in the transaction of the rows, and learns the thread', async () => {
     const convex = backend();
-    await convex.mutation(
-      api.messages.ingest,
-      fileBatch([message('t/1', 'a')], { cursor: cursorAt(10) }),
-    );
-    await convex.mutation(
-      api.messages.ingest,
-      fileBatch([message('t/2', 'b')], { cursor: cursorAt(20) }),
-    );
+    expect(await move(convex, cursorAt(10))).not.toHaveProperty('stored');
+    expect(await move(convex, cursorAt(20), cursorAt(10))).not.toHaveProperty('stored');
     expect(await cursors(convex)).toMatchObject([{ ...cursorAt(20), threadId: CODEX_ID }]);
   });
 
   it('stays where it was when the batch is refused', async () => {
     const convex = backend();
-    await convex.mutation(
-      api.messages.ingest,
-      fileBatch([message('t/1', 'a')], { cursor: cursorAt(10) }),
-    );
+    await move(convex, cursorAt(10));
     const items = Array.from({ length: 501 }, (_, n) => message(`u/${n}`, 'x'));
-    await expect(
-      convex.mutation(api.messages.ingest, fileBatch(items, { cursor: cursorAt(20) })),
-    ).rejects.toThrow(/batch_too_large/);
+    const batch = fileBatch(items, { cursor: cursorAt(20), after: placeOf(cursorAt(10)) });
+    await expect(convex.mutation(api.messages.ingest, batch)).rejects.toThrow(/batch_too_large/);
     expect(await cursors(convex)).toMatchObject([{ offset: 10 }]);
   });
 
-  it('is not taken back by an older batch of the same generation', async () => {
+  it('moves once for a batch that is sent again, also behind a newer one', async () => {
     const convex = backend();
-    await convex.mutation(api.messages.ingest, fileBatch([], { cursor: cursorAt(20) }));
-    await convex.mutation(api.messages.ingest, fileBatch([], { cursor: cursorAt(10) }));
+    await move(convex, cursorAt(10));
+    expect(await move(convex, cursorAt(10))).not.toHaveProperty('stored');
+    await move(convex, cursorAt(20), cursorAt(10));
+    expect(await move(convex, cursorAt(20), cursorAt(10))).not.toHaveProperty('stored');
+    expect(await move(convex, cursorAt(10))).toMatchObject({ stored: cursorAt(20) });
     expect(await cursors(convex)).toMatchObject([{ offset: 20 }]);
   });
 
   it('starts over for a rewritten file and for a newer parser', async () => {
     const convex = backend();
-    await convex.mutation(api.messages.ingest, fileBatch([], { cursor: cursorAt(20) }));
+    await move(convex, cursorAt(20));
     const rewritten = cursorAt(5, { generation: 1 });
-    await convex.mutation(api.messages.ingest, fileBatch([], { cursor: rewritten }));
+    await move(convex, rewritten, cursorAt(20));
     expect(await cursors(convex)).toMatchObject([{ offset: 5, generation: 1 }]);
     const newer = cursorAt(0, { generation: 1, parserVersion: 2 });
-    await convex.mutation(api.messages.ingest, fileBatch([], { cursor: newer }));
+    await move(convex, newer, rewritten);
     expect(await cursors(convex)).toMatchObject([{ offset: 0, parserVersion: 2 }]);
-    await convex.mutation(api.messages.ingest, fileBatch([], { cursor: cursorAt(99) }));
-    expect(await cursors(convex)).toMatchObject([{ offset: 0, generation: 1 }]);
   });
 
-  it('does not move where what it goes on from is not there, but the rows are written', async () => {
+  it('does not move where what it goes on from is not there, but the rows are written, and the answer says what is', async () => {
     const convex = backend();
-    const { path, generation } = cursorAt(10);
-    const after = { path, generation, offset: 10 };
-    const ingest = (cursor: ReturnType<typeof cursorAt>, from: typeof after) =>
-      convex.mutation(
-        api.messages.ingest,
-        fileBatch([message('t/2', 'b')], { cursor, after: from }),
-      );
-    expect(await ingest(cursorAt(20), after)).toMatchObject({ inserted: 1 });
+    const inserted = { inserted: 1 };
+    expect(await move(convex, cursorAt(20), cursorAt(10))).toMatchObject({
+      ...inserted,
+      stored: null,
+    });
     expect(await cursors(convex)).toEqual([]);
-    await ingest(cursorAt(9), { ...after, offset: 0 });
-    await ingest(cursorAt(20), after);
+    await move(convex, cursorAt(9));
+    const others = [
+      cursorAt(8),
+      cursorAt(10),
+      cursorAt(9, { generation: 1 }),
+      cursorAt(9, { tailHash: 'other' }),
+    ];
+    for (const [index, other] of others.entries()) {
+      const answer = await move(convex, cursorAt(30 + index), other);
+      expect(answer).toMatchObject({ ...inserted, stored: cursorAt(9) });
+      expect(answer.stored).not.toHaveProperty('machineId');
+    }
+    expect(await move(convex, cursorAt(40))).toMatchObject({ ...inserted, stored: cursorAt(9) });
     expect(await cursors(convex)).toMatchObject([{ offset: 9 }]);
-    await ingest(cursorAt(20), { ...after, offset: 9, generation: 1 });
-    expect(await cursors(convex)).toMatchObject([{ offset: 9 }]);
-    await ingest(cursorAt(10), { ...after, offset: 9 });
-    await ingest(cursorAt(20, { path: 'moved' }), after);
-    expect(await cursors(convex)).toMatchObject([{ path: 'moved', offset: 20 }, { offset: 10 }]);
+  });
+
+  it('of a file that was emptied before Convex lost its data is not taken for that of a whole one', async () => {
+    const convex = backend();
+    const emptied = cursorAt(0, { generation: 7, tailHash: 'none' });
+    expect(await move(convex, emptied, cursorAt(90, { generation: 6 }))).toMatchObject({
+      stored: null,
+    });
+    await move(convex, cursorAt(9));
+    expect(await move(convex, emptied, cursorAt(90, { generation: 6 }))).toMatchObject({
+      stored: cursorAt(9),
+    });
+  });
+
+  it('follows its session to another place, unless that place has a newer one', async () => {
+    const convex = backend();
+    const at = (path: string, offset: number, generation = 1) =>
+      cursorAt(offset, { path, generation });
+    await move(convex, at('a', 10));
+    expect(await move(convex, at('b', 20), at('a', 9))).toMatchObject({ stored: null });
+    await move(convex, at('b', 20), at('a', 10));
+    await move(convex, at('b', 30), at('b', 20));
+    for (const late of [at('b', 25), at('b', 40, 0)]) {
+      expect(await move(convex, late, at('a', 10))).toMatchObject({ stored: at('b', 30) });
+    }
+    await move(convex, at('b', 5, 2), at('a', 10));
+    expect(await cursors(convex)).toMatchObject([
+      { path: 'a', offset: 10 },
+      { path: 'b', offset: 5, generation: 2 },
+    ]);
   });
 
   it('keeps the newest thousand quarantined lines', async () => {

@@ -237,7 +237,10 @@ test('the answers of the writer reach the tail whose job it was, and are counted
     rejected: [],
   };
   actor.send({ type: 'write.done', jobId: job.id, result });
-  expect(readers.get(PATH)?.commands.at(-2)).toEqual({ type: 'batch.committed', rejected: [] });
+  expect(readers.get(PATH)?.commands.at(-2)).toEqual({
+    type: 'batch.committed',
+    result: { rejected: [] },
+  });
   expect(status(actor).items).toEqual({ inserted: 3, known: 3, rejected: 0 });
   // Of a tail that is gone by now.
   actor.send({ type: 'write.done', jobId: 'tail:/other#1', result });

@@ -97,10 +97,26 @@ test('it reads at once, gives each batch to the writer, and reads on only after 
   expect(actor.getSnapshot().value).toEqual({ reading: 'committing' });
   actor.send(done(1));
   expect(asked.slice(1)).toEqual([
-    { type: 'batch.committed', rejected: [] },
+    { type: 'batch.committed', result: { rejected: [] } },
     { type: 'batch.next', live: true },
   ]);
   expect(actor.getSnapshot().context).toMatchObject({ offset: 100, commits: 1, jobId: null });
+});
+
+test('of a cursor that did not move it knows where it stands instead', () => {
+  const actor = start();
+  const { cursor } = job(2);
+  if (cursor === undefined) throw new Error('it has a cursor');
+  for (const [stored, offset] of [
+    [cursor, 200],
+    [null, 0],
+  ] as const) {
+    answer({ type: 'batch.ready', job: job(1) });
+    const reply = done(1);
+    actor.send({ ...reply, result: { ...reply.result, stored } });
+    expect(asked.at(-2)).toEqual({ type: 'batch.committed', result: { rejected: [], stored } });
+    expect(actor.getSnapshot().context.offset).toBe(offset);
+  }
 });
 
 test('it keeps neither lines nor jobs in its context', () => {

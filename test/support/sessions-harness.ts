@@ -17,6 +17,7 @@ import type { WatchStatusFrame } from '../../src/control/frames.ts';
 import { BridgeError } from '../../src/errors.ts';
 import {
   SYSTEM,
+  type CursorPlace,
   type FileCursor,
   type GatewayCommand,
   type WriteJob,
@@ -46,11 +47,7 @@ export class Mirror {
     const rejected = job.items.filter((item) => this.refuses(item));
     const before = rows.size;
     for (const item of job.items) if (!rejected.includes(item)) rows.set(item.key, item);
-    if (job.cursor !== undefined) {
-      // The one moved last stands last.
-      this.cursors.delete(job.cursor.path);
-      this.cursors.set(job.cursor.path, job.cursor);
-    }
+    const stored = job.cursor && this.#move(job.cursor, job.after);
     const inserted = rows.size - before;
     return {
       type: 'write.done',
@@ -62,8 +59,28 @@ export class Mirror {
         known: job.items.length - inserted - rejected.length,
         claimed: 0,
         rejected: rejected.map(({ key }) => ({ key, reason: 'refused by the test' })),
+        ...(stored !== undefined && { stored }),
       },
     };
+  }
+
+  /** As Convex does, and answers. */
+  #move(cursor: FileCursor, after: CursorPlace | undefined): FileCursor | null | undefined {
+    const { path } = cursor;
+    const isAt = (place: CursorPlace) => {
+      const at = this.cursors.get(place.path);
+      return (
+        at?.generation === place.generation &&
+        at.offset === place.offset &&
+        at.tailHash === place.tailHash
+      );
+    };
+    const moves = isAt(cursor) || (after === undefined ? !this.cursors.has(path) : isAt(after));
+    if (!moves) return this.cursors.get(path) ?? null;
+    // The one moved last stands last.
+    this.cursors.delete(path);
+    this.cursors.set(path, cursor);
+    return undefined;
   }
 
   /** The texts of a thread's messages, in order. */

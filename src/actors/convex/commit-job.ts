@@ -124,5 +124,6 @@ function sum(one: WriteResult, other: WriteResult): WriteResult {
     known: one.known + other.known,
     claimed: one.claimed + other.claimed,
     rejected: [...one.rejected, ...other.rejected],
+    ...(other.stored === undefined ? {} : { stored: other.stored }),
   };
 }

@@ -6,7 +6,8 @@
  * after a restart is first parsed up to its cursor, without giving anything out.
  */
 import { BridgeError, toBridgeError } from '../../errors.ts';
-import type { FileCursor, WriteJob, WriteResult } from '../../machines/protocol.ts';
+import type { CursorPlace, FileCursor, WriteJob } from '../../machines/protocol.ts';
+import type { CommitResult } from '../../machines/sessions-events.ts';
 import { fingerprint, isAsRead, isFingerprintFinal, tailHash } from './file-identity.ts';
 import type { LineParser, ParsedLines, ParserState } from './line-parser.ts';
 import type { RecentlySetAside } from './recently-set-aside.ts';
@@ -54,8 +55,8 @@ export class SessionReader {
   #parser: LineParser | null = null;
   /** What is committed; `#proposal` is what will be. */
   #cursor: FileCursor;
-  /** The cursor as which that is stored: of this file, or of the place where its session was before. */
-  #stored: Pick<FileCursor, 'path' | 'generation'>;
+  /** What is stored: of this file, or of the place where its session was before. */
+  #stored: FileCursor | undefined;
   #proposal: Proposal | null = null;
   /** The last bytes that were taken from the file. */
   #lastRead = { position: 0, bytes: Buffer.alloc(0) };
@@ -75,7 +76,7 @@ export class SessionReader {
       latest === undefined || wantsReparse(latest, parserVersion)
         ? freshCursor(path, parserVersion, generation)
         : { ...latest, path, generation };
-    this.#stored = latest ?? this.#cursor;
+    this.#stored = latest;
     this.#owesCursor = latest !== undefined && (latest.deleted === true || latest.path !== path);
   }
 
@@ -126,10 +127,12 @@ export class SessionReader {
 
   /**
    * The batch is in Convex, but for single items that it refused: their lines are set
-   * aside with the cursor's next move.
+   * aside with the cursor's next move. If this one did not move, the file is read again
+   * from where another one stands.
    */
-  async committed(refused: WriteResult['rejected']): Promise<void> {
+  async committed({ rejected: refused, stored }: CommitResult): Promise<void> {
     if (this.#proposal === null) return;
+    if (stored !== undefined) return await this.#goOnFrom(stored, this.#proposal);
     const { files, path, parserVersion } = this.#options;
     const { cursor, bytes, rejected, places, isThere } = this.#proposal;
     files.committed(path, cursor, bytes, isThere);
@@ -223,9 +226,19 @@ export class SessionReader {
     this.#owesCursor = true;
   }
 
-  #after({ offset }: FileCursor): NonNullable<WriteJob['after']> {
-    const { path, generation } = this.#stored;
-    return { path, generation, offset };
+  /** Convex has another cursor of the file than was known here, or none: that one counts. */
+  async #goOnFrom(stored: FileCursor | null, { cursor, isThere }: Proposal): Promise<void> {
+    const { files, path, setAside: aside } = this.#options;
+    this.#proposal = null;
+    this.#cursor = stored ?? cursor;
+    this.#stored = stored ?? undefined;
+    if (stored === null) this.#startOver();
+    files.committed(path, this.#cursor, 0, isThere);
+    aside.moved(this.#cursor);
+    // What the batch said beside its lines is owed again.
+    this.#owesCursor = true;
+    this.#forgetLines();
+    await this.#closeFile();
   }
 
   #forgetLines(): void {
@@ -258,7 +271,7 @@ export class SessionReader {
       },
       items: [],
       cursor,
-      after: this.#after(before),
+      ...(this.#stored && { after: placeOf(this.#stored) }),
       bytes: 0,
     };
     const { offset: start } = before;
@@ -344,7 +357,7 @@ export class SessionReader {
       thread,
       items,
       cursor,
-      after: this.#after(before),
+      ...(this.#stored && { after: placeOf(this.#stored) }),
       bytes,
     };
     this.#proposal = {
@@ -359,6 +372,10 @@ export class SessionReader {
     this.#owesCursor = false;
     return job;
   }
+}
+
+function placeOf({ path, generation, offset, tailHash }: FileCursor): CursorPlace {
+  return { path, generation, offset, tailHash };
 }
 
 function freshCursor(path: string, parserVersion: number, generation: number): FileCursor {

@@ -20,7 +20,7 @@ export function tailReader(options: TailReaderOptions) {
       };
 
       const obey = async (command: ReaderCommand): Promise<void> => {
-        if (command.type === 'batch.committed') return await reader.committed(command.rejected);
+        if (command.type === 'batch.committed') return await reader.committed(command.result);
         if (command.type === 'batch.rejected') await reader.rejected(command.error);
         const next = await reader.next(command.type === 'batch.next' && command.live);
         if (next.type === 'batch') answer({ type: 'batch.ready', job: next.job });

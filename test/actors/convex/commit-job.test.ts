@@ -77,6 +77,20 @@ describe('a job', () => {
     expect(await offset()).toBe(100);
   });
 
+  test('of several transactions says what cursor is stored if its own did not move', async () => {
+    const { commit, calls } = open();
+    await commit(jobOf([]));
+    const items = Array.from({ length: 600 }, (_, n) => item(`k${n}`));
+    const cursor = cursorAt(300);
+    const { path, generation, tailHash } = cursor;
+    const after = { path, generation, tailHash, offset: 200 };
+    expect(await commit({ ...jobOf(items), cursor, after })).toMatchObject({
+      inserted: 600,
+      stored: cursorAt(100),
+    });
+    expect(calls).toHaveLength(3);
+  });
+
   test('of too many items is several, and the cursor moves with the last', async () => {
     const cursors: boolean[] = [];
     const { commit, calls, keys } = open((batch) => {

@@ -31,12 +31,9 @@ export interface CampaignResult {
 class CampaignFailure extends Error {}
 
 /** Milliseconds. A lost event is found by the sweep of each minute at the latest. */
-const CONVERGENCE_LIMIT = 120_000;
-/**
- * Milliseconds. A batch of an earlier connection that arrives late can leave a cursor where its
- * file is not; the next start reads what is between, and doubles nothing.
- */
-const RESTART_AFTER = 65_000;
+const CONVERGENCE_LIMIT = 90_000;
+/** Milliseconds. A check that takes longer says what it waits for. */
+const SLOW = 5_000;
 /** Milliseconds between two looks at what has not converged. */
 const LOOK_INTERVAL = 40;
 const MIN_BATCH = 5;
@@ -193,18 +190,16 @@ class Campaign {
     if (isWhole) for (const threadId of this.#seen.keys()) this.#files.touched.add(threadId);
     await this.#bridge.restore();
     const start = performance.now();
-    let isRestarted = false;
+    let isSlow = false;
     for (let problems = await this.#problems(); problems.length > 0;) {
       if (performance.now() - start > CONVERGENCE_LIMIT) {
         throw new Error(
           `Not equal after ${CONVERGENCE_LIMIT} ms:\n${problems.slice(0, 10).join('\n')}`,
         );
       }
-      if (!isRestarted && performance.now() - start > RESTART_AFTER) {
-        isRestarted = true;
-        this.#options.log?.(`step ${this.#steps.length}: restarted for ${problems[0]}`);
-        await this.#bridge.end('SIGTERM');
-        await this.#bridge.restore();
+      if (!isSlow && performance.now() - start > SLOW) {
+        isSlow = true;
+        this.#options.log?.(`step ${this.#steps.length}: waits, for ${problems[0]}`);
       }
       await pause(LOOK_INTERVAL);
       problems = await this.#problems();
@@ -212,7 +207,7 @@ class Campaign {
     const took = performance.now() - start;
     this.#slowest = Math.max(this.#slowest, took);
     this.#files.forgetPast();
-    if (isWhole || took > 5_000) {
+    if (isWhole || isSlow) {
       this.#options.log?.(`step ${this.#steps.length}: equal after ${Math.round(took)} ms`);
     }
   }
