@@ -1,6 +1,7 @@
 /** The actors of the watchers of projects and of skills. */
 import { mkdir } from 'node:fs/promises';
 import { fromPromise } from 'xstate';
+import type { Broadcast } from '../../control/frames.ts';
 import type { ControlRequest } from '../../control/requests.ts';
 import type { ProjectsFrame, SkillsFrame } from '../../control/library.ts';
 import { BridgeError } from '../../errors.ts';
@@ -22,20 +23,16 @@ interface Options {
 /** What `libraryWatch.provide` takes for projects. */
 export function projectActors(files: ProjectFiles, { connection, machineId }: Options) {
   const mirror = new Mirror(projectsTable(connection, machineId));
-  const isNews = newsFilter();
   return {
     changes: folderChanges,
-    sync: fromPromise<LibrarySync, { fresh: boolean }>(async ({ input }) => {
-      await makeFolder(files.folder);
+    sync: syncActor(files.folder, async (fresh) => {
       const reading = await files.read();
-      const frame = projectsFrame(reading);
-      const done = await mirror.sync(reading.projects, reading.ids, input.fresh);
       return {
-        ...done,
+        reading,
+        frame: projectsFrame(reading),
         items: reading.projects.length,
-        problems: reading.problems.length,
         folders: [{ folder: files.folder }],
-        news: isNews(frame) ? frame : null,
+        ...(await mirror.sync(reading.projects, reading.ids, fresh)),
       };
     }),
     answer: fromPromise<LibraryAnswer, ControlRequest>(async ({ input }) => {
@@ -56,18 +53,14 @@ export function skillActors(
   { connection, machineId }: Options,
 ) {
   const mirror = new Mirror(skillsTable(connection, machineId));
-  const isNews = newsFilter();
   return {
     changes: folderChanges,
-    sync: fromPromise<LibrarySync, { fresh: boolean }>(async ({ input }) => {
-      await makeFolder(files.folder);
+    sync: syncActor(files.folder, async (fresh) => {
       const reading = await files.read();
-      const frame = skillsFrame(reading);
-      const done = await mirror.sync(reading.skills, reading.keys, input.fresh);
       return {
-        ...done,
+        reading,
+        frame: skillsFrame(reading),
         items: reading.skills.length,
-        problems: reading.problems.length,
         folders: [
           { folder: files.folder },
           { folder: files.registryFolder },
@@ -75,7 +68,7 @@ export function skillActors(
           { folder: projectsFolder },
           ...reading.workingDirs.map((folder) => ({ folder, inner: 'skills' })),
         ],
-        news: isNews(frame) ? frame : null,
+        ...(await mirror.sync(reading.skills, reading.keys, fresh)),
       };
     }),
     answer: fromPromise<LibraryAnswer, ControlRequest>(async ({ input }) => {
@@ -83,6 +76,24 @@ export function skillActors(
       return { frame: skillsFrame(await files.read(), input.projectId), changed: false };
     }),
   };
+}
+
+type Look = Omit<LibrarySync, 'problems' | 'news'> & {
+  reading: { problems: readonly unknown[] };
+  frame: Broadcast;
+};
+
+/** One look at all files; what it found is news when it differs from the last look. */
+function syncActor(folder: string, look: (fresh: boolean) => Promise<Look>) {
+  let last = '';
+  return fromPromise<LibrarySync, { fresh: boolean }>(async ({ input }) => {
+    await makeFolder(folder);
+    const { reading, frame, ...done } = await look(input.fresh);
+    const text = JSON.stringify(frame);
+    const isNews = text !== last;
+    last = text;
+    return { ...done, problems: reading.problems.length, news: isNews ? frame : null };
+  });
 }
 
 function projectsFrame({ projects, problems }: ProjectsReading): ProjectsFrame {
@@ -108,15 +119,4 @@ async function makeFolder(folder: string): Promise<void> {
   } catch (cause) {
     throw new BridgeError('library_unreadable', folder, { cause });
   }
-}
-
-/** Whether a frame differs from the last one that was asked about. */
-function newsFilter(): (frame: object) => boolean {
-  let last = '';
-  return (frame) => {
-    const text = JSON.stringify(frame);
-    if (text === last) return false;
-    last = text;
-    return true;
-  };
 }
