@@ -27,6 +27,9 @@ import { type BatchRow, RowChanges } from './row-changes.ts';
  */
 export const MAX_INGEST_ITEMS = 500;
 
+/** Rows of the moment between the two times of a message that are looked at. */
+const MOST_BETWEEN = 100;
+
 interface Batch {
   machineId: string;
   thread: ThreadPatch;
@@ -58,6 +61,7 @@ export async function ingestBatch(
   const changes = {
     ...threadChanges(row, machineId, thread),
     ...activity(row, tally),
+    ...(await newestMessage(ctx, row, tally)),
     ...(reverts ? { reverts: reverts.all } : {}),
   };
   if (Object.keys(changes).length > 0) await ctx.db.patch(row._id, changes);
@@ -98,8 +102,10 @@ interface Tally {
   messages: number;
   /** Secrets taken out, more than the rows had before: they are kept with each row. */
   redactions: number;
-  lastMessageAt: number;
   lastActivityAt: number;
+  /** See `RowChanges`. */
+  newestMessageAt: number;
+  leftTime: number;
 }
 
 interface ThreadRows {
@@ -121,7 +127,6 @@ async function writeItems(
     known: 0,
     claimed: 0,
     messages: 0,
-    lastMessageAt: 0,
     lastActivityAt: 0,
   };
   const rows = new RowChanges(known);
@@ -160,18 +165,38 @@ async function writeItems(
       rows.insert({ ...newRow(threadId, item, now), ...(reverted && { reverted }) });
       if (item.kind === 'message' && !reverted) tally.messages += 1;
     }
-    if (item.kind === 'message') tally.lastMessageAt = Math.max(tally.lastMessageAt, item.ts);
     if (item.kind !== 'preface') tally.lastActivityAt = Math.max(tally.lastActivityAt, item.ts);
   }
   await rows.write(ctx);
-  return { ...tally, redactions: rows.redactions };
+  const { redactions, newestMessageAt, leftTime } = rows;
+  return { ...tally, redactions, newestMessageAt, leftTime };
 }
 
 function activity(row: Doc<'threads'>, tally: Tally): Partial<Doc<'threads'>> {
   const changes: Partial<Doc<'threads'>> = {};
   if (tally.messages !== 0) changes.messageCount = row.messageCount + tally.messages;
   if (tally.redactions !== 0) changes.redactions = (row.redactions ?? 0) + tally.redactions;
-  if (tally.lastMessageAt > row.lastMessageAt) changes.lastMessageAt = tally.lastMessageAt;
   if (tally.lastActivityAt > row.updatedAt) changes.updatedAt = tally.lastActivityAt;
   return changes;
+}
+
+/**
+ * A run's stream shows a message a moment after the time that its file gives it: with the
+ * newest message the thread goes back to that time, or to another message in between.
+ */
+async function newestMessage(
+  { db }: MutationCtx,
+  { threadId, lastMessageAt }: Doc<'threads'>,
+  { newestMessageAt, leftTime }: Tally,
+): Promise<Partial<Doc<'threads'>>> {
+  if (newestMessageAt > lastMessageAt) return { lastMessageAt: newestMessageAt };
+  if (leftTime < lastMessageAt || newestMessageAt === lastMessageAt) return {};
+  const between = await db
+    .query('messages')
+    .withIndex('by_thread_ts', (q) => q.eq('threadId', threadId).gt('ts', newestMessageAt))
+    .order('desc')
+    .take(MOST_BETWEEN);
+  const newest = between.find(({ kind }) => kind === 'message');
+  if (newest === undefined && between.length === MOST_BETWEEN) return {};
+  return { lastMessageAt: newest?.ts ?? newestMessageAt };
 }

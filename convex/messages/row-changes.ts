@@ -17,6 +17,8 @@ export class RowChanges {
   readonly #rows: BatchRow[] = [];
   /** By how many the secrets taken out of the rows rise. */
   redactions = 0;
+  /** The latest time that a message had and has no more: its file says that it was earlier. */
+  leftTime = 0;
 
   constructor(stored: readonly Doc<'messages'>[]) {
     for (const row of stored) this.known(row);
@@ -38,9 +40,17 @@ export class RowChanges {
     this.redactions += fields.redactions ?? 0;
   }
 
+  /** Of the messages that the batch names; 0 when there is none. */
+  get newestMessageAt(): number {
+    const messages = this.#rows.filter(({ fields }) => fields.kind === 'message');
+    return messages.reduce((newest, { fields }) => Math.max(newest, fields.ts), 0);
+  }
+
   patch(row: BatchRow, patch: MessagePatch): void {
     this.#byKey.delete(row.fields.key);
     const before = row.fields.redactions ?? 0;
+    const { kind, ts } = row.fields;
+    if (kind === 'message' && (patch.ts ?? ts) < ts) this.leftTime = Math.max(this.leftTime, ts);
     // A patch removes optional fields only, and those it names as undefined are not stored.
     row.fields = { ...row.fields, ...patch } as MessageFields;
     row.changes = { ...row.changes, ...patch };

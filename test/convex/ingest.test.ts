@@ -188,6 +188,30 @@ describe('claims', () => {
     });
   });
 
+  it('take the time of the newest message back to what the file says, or to one in between', async () => {
+    const convex = backend();
+    const lastMessageAt = async () =>
+      (await convex.query(api.threads.byId, { id: CODEX_ID }))?.lastMessageAt;
+    const second = { ...streamed, key: 'run/r1/1', ts: 2_100 };
+    const filedSecond = { ...filed, key: 'turn/msg_2', ts: 2_050, claims: second.key };
+    await convex.mutation(api.messages.ingest, fileBatch([streamed, second]));
+    expect(await lastMessageAt()).toBe(2_100);
+    await convex.mutation(api.messages.ingest, fileBatch([filed]));
+    expect(await lastMessageAt()).toBe(2_100);
+    await convex.mutation(api.messages.ingest, fileBatch([filedSecond]));
+    expect(await lastMessageAt()).toBe(2_050);
+    const third = { ...second, key: 'run/r1/2', ts: 2_200 };
+    const command = { key: 'c', kind: 'cmd' as const, ts: 2_150 };
+    await convex.mutation(api.messages.ingest, fileBatch([third, command]));
+    const early = { ...filedSecond, key: 'turn/msg_3', ts: 2_000, claims: third.key };
+    await convex.mutation(api.messages.ingest, fileBatch([early]));
+    expect(await lastMessageAt()).toBe(2_050);
+    // A late sighting in the stream changes neither the row nor this.
+    const { claims: _, ...late } = { ...early, ts: 2_900, provisional: true };
+    await convex.mutation(api.messages.ingest, fileBatch([late]));
+    expect(await lastMessageAt()).toBe(2_050);
+  });
+
   it('are known when they are sent again', async () => {
     const convex = backend();
     await convex.mutation(api.messages.ingest, fileBatch([streamed]));

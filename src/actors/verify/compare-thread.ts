@@ -56,9 +56,6 @@ const MAX_HELD = 5_000;
 /** Lines that a cursor keeps; with as many it may have forgotten older ones. */
 const MAX_QUARANTINE = 1_000;
 
-/** Milliseconds. Between a message in the file and the same one in Codex's output. */
-const STREAM_DELAY = 10_000;
-
 export async function compareThread(
   thread: VerifiedThread,
   { mirror, store, machineId, redaction, onBytes }: CompareOptions,
@@ -108,7 +105,6 @@ class Rules {
   readonly #stale: ReadonlySet<string>;
   /** What the thread's counters would be by its rows as they are, and by the files. */
   readonly #byRows = { messageCount: 0, lastMessageAt: 0 };
-  #hasRunMessages = false;
   readonly #byFiles = { messageCount: 0, lastMessageAt: 0 };
 
   constructor(comparison: Comparison, { store, machineId, redaction, isOpen }: RulesOptions) {
@@ -148,7 +144,6 @@ class Rules {
     const comparison = this.#comparison;
     comparison.rows += 1;
     countMessage(this.#byRows, row, row.reverted === true);
-    if (row.kind === 'message' && row.runId !== undefined) this.#hasRunMessages = true;
     if (this.#isMigrated) this.#store.noteForm({ role: undefined, text: undefined, ...row });
     const isDoubled = items.some(({ isMatched }) => isMatched);
     if (items.length === 0 || isDoubled) return this.#checkExtra(row, isDoubled);
@@ -204,15 +199,9 @@ class Rules {
     for (const field of ['messageCount', 'lastMessageAt'] as const) {
       // A row that was deleted is one difference, whether or not it was counted off.
       if (was[field] === is[field] || was[field] === this.#byFiles[field]) continue;
-      if (field === 'lastMessageAt' && this.#wasShownLater(was[field], is[field])) continue;
       const [file, shown] = [String(is[field]), String(was[field])];
       this.#add({ kind: 'counter', threadId, field, file, row: shown, recount: { was, is } });
     }
-  }
-
-  /** A run's stream shows a message a moment after the time that its file gives it. */
-  #wasShownLater(was: number, is: number): boolean {
-    return this.#hasRunMessages && was > is && was - is < STREAM_DELAY;
   }
 
   #checkExtra(row: Row, isDoubled: boolean): void {
