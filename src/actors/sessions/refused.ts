@@ -74,7 +74,7 @@ export async function rejectBatch(
   };
   const moved = { ...cursor, quarantine: setAside(cursor.quarantine, [refused]) };
   return {
-    job: { ...job, id, items: [], cursor: moved, bytes: 0 },
+    job: { ...job, id, items: [], ...(job.cursor && { cursor: moved }), bytes: 0 },
     cursor: moved,
     start,
     bytes,

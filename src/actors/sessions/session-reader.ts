@@ -134,12 +134,13 @@ export class SessionReader {
     if (this.#proposal === null) return;
     if (stored !== undefined) return await this.#goOnFrom(stored, this.#proposal);
     const { files, path, parserVersion } = this.#options;
-    const { cursor, bytes, rejected, places, isThere } = this.#proposal;
+    const { job, cursor, bytes, rejected, places, isThere } = this.#proposal;
     files.committed(path, cursor, bytes, isThere);
     this.#options.setAside.moved(cursor);
     if (rejected + refused.length > 0) files.countRejected(rejected + refused.length);
     this.#proposal = null;
-    this.#cursor = this.#stored = cursor;
+    this.#cursor = cursor;
+    if (job.cursor !== undefined) this.#stored = cursor;
     // If it came back meanwhile, that is the next thing to say.
     if (cursor.deleted) this.#owesCursor = true;
     if (refused.length === 0) return;
@@ -356,8 +357,9 @@ export class SessionReader {
       priority: live && isNearEnd ? 'live' : 'history',
       thread,
       items,
-      cursor,
-      ...(this.#stored && { after: placeOf(this.#stored) }),
+      // A cursor of a place that the session has left would say that it was read there last.
+      ...(isThere && { cursor }),
+      ...(isThere && this.#stored && { after: placeOf(this.#stored) }),
       bytes,
     };
     this.#proposal = {

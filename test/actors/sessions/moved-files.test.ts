@@ -7,6 +7,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { basename, join } from 'node:path';
@@ -206,12 +207,15 @@ test('what is read of a file that has moved on does not say that it is where it 
   );
   const moves = watch.mirror.jobs.length;
   watch.restartWriter();
-  await watch.until(() => isAt(watch, path) && texts(watch).length === 4);
+  const isRead = () => watch.mirror.cursors.get(path)?.offset === statSync(path).size;
+  await watch.until(() => isRead() && texts(watch).length === 4);
   await watch.settled();
   const four = watch.mirror.jobs
     .slice(moves)
     .filter(({ items }) => items.some(({ text }) => text === 'four'));
   expect(four.filter(({ thread }) => thread.rolloutPath === session.path)).toEqual([]);
+  // Nor when it is back later, and nothing but the cursors can tell where it was last.
+  expect(four.filter(({ cursor }) => cursor?.path === session.path)).toEqual([]);
 });
 
 test('when the copy that was read last goes, the thread is where the other one is', async () => {

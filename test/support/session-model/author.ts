@@ -110,18 +110,18 @@ export class Author {
     this.#session = session;
     this.#ordinal = Math.max(lines, session.firstOwnOrdinal);
     const depth = 10_001;
+    // Else a fork's might be a line of its parent, of which the parent's own file tells.
+    const turn = session.generation === 'turns' ? { turn_id: this.uuid(true) } : {};
+    const event = (payload: object) => this.#wrapped('event_msg', { ...payload, ...turn });
     return this.random.pick<() => Buffer>([
-      () => this.book.write(this.#wrapped('event_msg', { type: 'of tomorrow' }), { is: 'unknown' }),
+      () => this.book.write(event({ type: 'of tomorrow' }), { is: 'unknown' }),
       () => this.book.write(this.#wrapped('of_tomorrow', { n: 1 }), { is: 'unknown' }),
       () => Buffer.from('not JSON'),
       () => Buffer.from([0xff, 0xfe, 0x80, 0x41]),
       () => Buffer.alloc(40),
       () => Buffer.from('["timestamp"]'),
       () => Buffer.from(`{"a":${'['.repeat(depth)}${']'.repeat(depth)}}`),
-      () =>
-        Buffer.from(
-          '{"timestamp":"2026-01-01T00:00:00Z","type":"event_msg","payload":{"type":"agent_message","message":7}}',
-        ),
+      () => this.book.write(event({ type: 'agent_message', message: 7 }), { is: 'unknown' }),
     ])();
   }
 

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { SeededRandom } from '../crash-swarm/seeded-random.ts';
 import { Author } from './author.ts';
-import { compareArchived, compareCursors, compareThread, type SeenRows } from './compare.ts';
+import { compareCursors, comparePlaces, compareThread, type SeenRows } from './compare.ts';
 import { FILE_STEPS } from './file-steps.ts';
 import { ModelFiles } from './model-files.ts';
 import { TestedBridge } from './tested-bridge.ts';
@@ -240,6 +240,6 @@ class Campaign {
       if (wrong.length > 0) throw new Error(wrong.slice(0, 10).join('\n'));
       problems.push(...missing);
     }
-    return problems.length > 0 ? problems : await compareArchived(mirror, this.#files);
+    return problems.length > 0 ? problems : await comparePlaces(mirror, this.#files);
   }
 }

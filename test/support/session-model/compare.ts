@@ -1,4 +1,5 @@
 /** Whether the mirror equals the model; says what is still to come, and what may never be. */
+import { basename } from 'node:path';
 import type { MessageRow } from '../subscriber.ts';
 import type { ModelRow } from './line-book.ts';
 import type { MirroredCursor, Mirror } from './mirror.ts';
@@ -78,18 +79,29 @@ export function compareCursors(
   });
 }
 
-export async function compareArchived(mirror: Mirror, files: ModelFiles): Promise<string[]> {
+/** What threads say of their files, or that these are gone. */
+export async function comparePlaces(mirror: Mirror, files: ModelFiles): Promise<string[]> {
+  const present = byThread(files);
   const problems: string[] = [];
-  for (const [threadId, [file, ...others]] of byThread(files)) {
-    if (file === undefined || others.length > 0 || files.copied.has(threadId)) continue;
+  for (const threadId of new Set([...files.touched, ...present.keys()])) {
     const thread = await mirror.thread(threadId);
-    if (thread === null) continue;
-    const archived = file.path.startsWith(files.archive);
-    if (thread.archived !== archived || thread.rolloutPath !== file.path) {
-      problems.push(
-        `${threadId} is at ${thread.rolloutPath}, archived: ${thread.archived}; not ${file.path}`,
-      );
-    }
+    const { rolloutPath } = thread ?? {};
+    if (thread === null || rolloutPath === undefined) continue;
+    const isCopied = files.copied.has(threadId);
+    // Of copies under several names the one read last counts, also when it is gone.
+    const here = (present.get(threadId) ?? []).filter(
+      ({ path }) => !isCopied || plainName(path) === plainName(rolloutPath),
+    );
+    const isDeleted = thread.rolloutDeletedAt !== undefined;
+    const isRight =
+      here.length === 0
+        ? isDeleted
+        : !isDeleted &&
+          here.some(({ path }) => path === rolloutPath) &&
+          (isCopied || thread.archived === rolloutPath.startsWith(files.archive));
+    if (isRight) continue;
+    const is = JSON.stringify({ rolloutPath, archived: thread.archived, isDeleted });
+    problems.push(`${threadId} says ${is}; it is at ${here.map(({ path }) => path).join(', ')}`);
   }
   return problems;
 }
@@ -124,6 +136,10 @@ function differenceOf(row: MessageRow, model: ModelRow): string | null {
   const isBeginning =
     row.text !== undefined && row.text.length > LONG_TEXT_KEPT && model.text.startsWith(row.text);
   return isBeginning ? null : 'text';
+}
+
+function plainName(path: string): string {
+  return basename(path, '.zst');
 }
 
 function placesOf(lines: readonly { offset: number; length: number }[]): string {

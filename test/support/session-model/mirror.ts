@@ -8,6 +8,7 @@ export interface MirroredThread {
   messageCount: number;
   archived: boolean;
   rolloutPath?: string;
+  rolloutDeletedAt?: number;
 }
 
 export interface MirroredCursor {

@@ -36,7 +36,7 @@ export class ModelFiles {
   possible: ThreadRows = new Map();
   /** Threads of whose files one changed since the last check. */
   readonly touched = new Set<string>();
-  /** Threads that had several files at once: where such a one is, is anyone's guess. */
+  /** Threads that had several files at once: which of them is read last is anyone's guess. */
   readonly copied = new Set<string>();
   readonly #expected = new WeakMap<Buffer, ExpectedFile>();
   #replacements = 0;
