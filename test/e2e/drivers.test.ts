@@ -34,6 +34,8 @@ import {
   type Subscriber,
 } from '../support/subscriber.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
+import { until } from '../support/until.ts';
+import { verified } from '../support/verifying.ts';
 
 const script = {
   'write a note': [
@@ -272,6 +274,19 @@ describe.each(['exec', 'app-server'] as const)('with the driver %s', (driver) =>
     await start();
     await rowsAreFiled(resumeId);
     expect(await bridge.request('run.status', { runId })).toMatchObject({ state: 'interrupted' });
+  });
+
+  test('and at the end a verification finds no difference in all of it', async () => {
+    await until('it stands still', async () => {
+      const { changing, behind } = await verified(daemon, { all: true });
+      return changing === 0 && behind.files === 0;
+    });
+    const { counts, differences, threads } = await verified(daemon, { all: true });
+    expect({ counts: Object.values(counts), differences }).toEqual({
+      counts: [0, 0, 0, 0, 0, 0],
+      differences: [],
+    });
+    expect(threads.done).toBeGreaterThanOrEqual(6);
   });
 });
 
