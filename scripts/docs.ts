@@ -1,5 +1,5 @@
 /**
- * Writes the generated parts of docs/ (the tables of settings, of errors, of the lines of
+ * Writes the generated parts of docs/ (the tables of settings, of errors, of the control protocol, of the lines of
  * session files, of the kinds of secrets, and the states of the machines) and `schemas/`,
  * which editors read. `--check` writes nothing and fails when something is out of date.
  */
@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { projectFields } from '../src/library/project.ts';
 import { skillFields } from '../src/library/skill.ts';
+import { protocolTables } from './docs-protocol.ts';
 import {
   configurationTable,
   errorsTable,
@@ -17,6 +18,7 @@ import {
 } from './docs-tables.ts';
 
 const pages: Record<string, string> = {
+  'docs/control-protocol.md': protocolTables(),
   'docs/sync/codex-formats.md': lineKindsTable(),
   'docs/sync/configuration.md': configurationTable(),
   'docs/sync/errors.md': errorsTable(),

@@ -46,7 +46,8 @@ export interface Daemon {
 export function startDaemon(config: Config): Daemon {
   const identity = openHome(config.home, config.token);
   const lock = lockHome(config.home);
-  const log = createLog({ level: config.logLevel, secrets: [identity.token] });
+  const logSecrets = [identity.token];
+  const log = createLog({ level: config.logLevel, secrets: logSecrets });
   const tokens = openTokenSigner(config.home);
   const unredacted = new UnredactedProjects(projectsFolder(config.home));
   const redaction = new Redaction({
@@ -59,6 +60,7 @@ export function startDaemon(config: Config): Daemon {
     config,
     identity,
     log,
+    logSecrets,
     tokens,
     connection: new ConvexConnection({
       token: async () => (await tokens.sign('bridge')).token,

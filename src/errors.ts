@@ -28,6 +28,14 @@ export const catalogue = {
     retryable: false,
     message: 'The OpenAgents home is not private to you',
   },
+  pairings_exhausted: {
+    retryable: true,
+    message: 'Too many devices are being paired at once; finish or end those first',
+  },
+  pairing_unreachable: {
+    retryable: false,
+    message: 'No other device can reach this bridge',
+  },
   port_taken: {
     retryable: false,
     message: 'The address is already in use; stop the other program or choose another port',

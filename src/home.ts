@@ -7,7 +7,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
-  statSync,
+  lstatSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -22,7 +22,7 @@ export interface BridgeIdentity {
   token: string;
 }
 
-const identityFile = z.looseObject({
+const identityFields = z.looseObject({
   bridgeId: z.string().min(1).optional(),
   machineId: z.string().min(1).optional(),
   token: z.string().min(16).optional(),
@@ -35,16 +35,13 @@ const identityFile = z.looseObject({
 export function openHome(home: string, tokenFromEnvironment?: string): BridgeIdentity {
   makeFolder(home);
   requirePrivate(home, 'directory', 0o700);
-  const file = join(home, 'bridge.json');
+  const file = identityFile(home);
   const stored = readIdentity(file);
   const identity = {
     ...stored,
     bridgeId: stored.bridgeId ?? randomUUID(),
     machineId: stored.machineId ?? randomUUID(),
-    // 32 random bytes: as long as a key, and short enough to type once.
-    token:
-      stored.token ??
-      (tokenFromEnvironment === undefined ? randomBytes(32).toString('base64url') : undefined),
+    token: stored.token ?? (tokenFromEnvironment === undefined ? newToken() : undefined),
   };
   if (JSON.stringify(identity) !== JSON.stringify(stored)) writePrivately(file, identity);
   const token = tokenFromEnvironment ?? identity.token;
@@ -54,7 +51,26 @@ export function openHome(home: string, tokenFromEnvironment?: string): BridgeIde
 
 /** The token that a command on this machine presents to the running daemon, if there is one. */
 export function readToken(home: string): string | undefined {
-  return readIdentity(join(home, 'bridge.json')).token;
+  return readIdentity(identityFile(home)).token;
+}
+
+/** Where the token is. */
+export function identityFile(home: string): string {
+  return join(home, 'bridge.json');
+}
+
+/** Replaces the token; a running daemon sees it and ends the sessions of the old one. */
+export function rotateToken(home: string): string {
+  openHome(home);
+  const file = identityFile(home);
+  const token = newToken();
+  writePrivately(file, { ...readIdentity(file), token });
+  return token;
+}
+
+/** 32 random bytes: as long as a key, and short enough to type once. */
+function newToken(): string {
+  return randomBytes(32).toString('base64url');
 }
 
 /**
@@ -112,11 +128,11 @@ function unusable(path: string, cause: unknown): BridgeError {
   return new BridgeError('config_invalid', advice, { cause });
 }
 
-function readIdentity(file: string): z.infer<typeof identityFile> {
+function readIdentity(file: string): z.infer<typeof identityFields> {
   if (!existsSync(file)) return {};
   requirePrivate(file, 'file', 0o600);
   try {
-    return identityFile.parse(JSON.parse(readFileSync(file, 'utf8')));
+    return identityFields.parse(JSON.parse(readFileSync(file, 'utf8')));
   } catch (cause) {
     throw new BridgeError(
       'config_invalid',
@@ -149,7 +165,15 @@ function createPrivately(file: string, value: unknown): void {
 function requirePrivate(path: string, what: string, mode: number): void {
   // Windows has no such bits; its profile folders are private by access lists.
   if (process.platform === 'win32') return;
-  const { mode: actual, uid } = statSync(path);
+  const facts = lstatSync(path);
+  // Who may change the link decides what we read, and may be somebody else.
+  if (facts.isSymbolicLink()) {
+    throw new BridgeError(
+      'home_unsafe',
+      `the ${what} ${path} is a symbolic link; name the place that it leads to with OPENAGENTS_HOME`,
+    );
+  }
+  const { mode: actual, uid } = facts;
   if (uid !== process.getuid?.()) {
     throw new BridgeError(
       'home_unsafe',

@@ -1,9 +1,19 @@
-import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { lockHome, openHome, readToken } from '../src/home.ts';
+import { lockHome, openHome, readToken, rotateToken } from '../src/home.ts';
 
 let home: string;
 beforeEach(() => {
@@ -39,6 +49,25 @@ test('a home or token that others can read is refused, with the command that rep
   chmodSync(join(home, 'bridge.json'), 0o600);
   chmodSync(home, 0o755);
   expect(() => openHome(home)).toThrow(`chmod 700 ${home}`);
+});
+
+test('a home or token that is a symbolic link is refused: its target may be changed by others', () => {
+  openHome(home);
+  const link = `${home}-link`;
+  symlinkSync(home, link);
+  expect(() => openHome(link)).toThrow(`${link} is a symbolic link`);
+  unlinkSync(link);
+  renameSync(join(home, 'bridge.json'), join(home, 'elsewhere.json'));
+  symlinkSync(join(home, 'elsewhere.json'), join(home, 'bridge.json'));
+  expect(() => openHome(home)).toThrow(/bridge\.json is a symbolic link/);
+});
+
+test('a token is replaced in place, and all else in its file stays', () => {
+  const before = openHome(home);
+  const token = rotateToken(home);
+  expect(token).not.toBe(before.token);
+  expect(openHome(home)).toEqual({ ...before, token });
+  expect(statSync(join(home, 'bridge.json')).mode & 0o777).toBe(0o600);
 });
 
 test('a damaged bridge.json is named, not replaced', () => {

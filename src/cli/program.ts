@@ -5,6 +5,7 @@ import { packageVersion } from '../version.ts';
 import type { BackfillFlags } from './backfill.ts';
 import type { ConvexFlags } from './convex.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
+import type { PairFlags } from './pair.ts';
 import type { SearchFlags } from './search.ts';
 import type { TokenFlags } from './token.ts';
 import type { VerifyFlags } from './verify.ts';
@@ -91,15 +92,24 @@ export async function program(args: string[]): Promise<ExitCode> {
       run(async (config) => (await import('./verify.ts')).verify(config, target, flags))(flags),
     );
 
-  withSettings(root.command('token'), ['home', 'token'])
+  withSettings(root.command('token'), LOCAL)
     .description('print the token that clients present to the bridge, making one if there is none')
     .option('--convex', "print a token for Convex instead, as a client's setAuth takes it; 1 hour")
+    .option('--rotate', 'make a new token; a running bridge ends the sessions of the old one')
     .option(
       '--jwks [with]',
       'print the public keys that a deployment checks tokens with; adds ours',
     )
     .action((flags: Flags & TokenFlags) =>
       run(async (config) => (await import('./token.ts')).token(config, flags))(flags),
+    );
+
+  withSettings(root.command('pair'), LOCAL)
+    .description('let a phone on the same network become a client, by a QR code that works once')
+    .option('--address <host>', 'show this address of the machine, where it has several')
+    .option('--json', 'for machines: the bridge.pairing frame, then who used it')
+    .action((flags: Flags & PairFlags) =>
+      run(async (config) => (await import('./pair.ts')).pair(config, flags))(flags),
     );
 
   withSettings(root.command('validate'), ['home'])

@@ -5,11 +5,13 @@ import { BridgeError } from '../errors.ts';
 import { openHome } from '../home.ts';
 import { keySetUrl, openTokenSigner } from '../token-signer.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
+import { rotate } from './rotate-token.ts';
 
 export interface TokenFlags {
   convex?: boolean;
   /** The value of OPENAGENTS_JWKS that a deployment has already: keys of other bridges. */
   jwks?: boolean | string;
+  rotate?: boolean;
 }
 
 export async function token(config: Config, flags: TokenFlags): Promise<ExitCode> {
@@ -17,10 +19,12 @@ export async function token(config: Config, flags: TokenFlags): Promise<ExitCode
   return EXIT.done;
 }
 
-async function asked(config: Config, { convex, jwks }: TokenFlags): Promise<string> {
-  if (convex === true && jwks !== undefined) {
-    throw new BridgeError('config_invalid', 'give either --convex or --jwks');
+async function asked(config: Config, flags: TokenFlags): Promise<string> {
+  const { convex, jwks, rotate: replace } = flags;
+  if (Object.keys({ convex, jwks, rotate: replace }).filter((name) => name in flags).length > 1) {
+    throw new BridgeError('config_invalid', 'give one of --convex, --jwks and --rotate');
   }
+  if (replace === true) return await rotate(config);
   if (convex === true) return (await openTokenSigner(config.home).sign('client')).token;
   if (jwks === undefined) return openHome(config.home, config.token).token;
   const own = openTokenSigner(config.home).publicKey;

@@ -302,6 +302,36 @@ export const supervisorFrame = z.object({
   delay: z.number().optional(),
 });
 
+/** A code that opens one door, once; `oa-bridge pair` shows its links as QR codes. */
+export const pairingFrame = z.object({
+  type: z.literal('bridge.pairing'),
+  pairingId: z.string(),
+  code: z.string(),
+  /** Milliseconds since the epoch. */
+  expiresAt: z.number(),
+  /** The ways to this machine from others in its networks, the likeliest first. */
+  addresses: z.array(z.object({ bridgeUrl: z.string(), convexUrl: z.string(), link: z.string() })),
+});
+export type PairingFrame = z.infer<typeof pairingFrame>;
+
+/** All that a device gets that shows a code: with this it comes back as a client. */
+export const pairedFrame = z.object({
+  type: z.literal('bridge.paired'),
+  bridgeId: z.string(),
+  machineId: z.string(),
+  token: z.string(),
+  convexUrl: z.string(),
+});
+export type PairedFrame = z.infer<typeof pairedFrame>;
+
+/** Somebody has shown the code. */
+const clientPairedFrame = z.object({
+  type: z.literal('bridge.client_paired'),
+  pairingId: z.string(),
+  /** Of the device. */
+  address: z.string(),
+});
+
 const clientFrame = z.object({
   type: z.enum(['bridge.client_connected', 'bridge.client_disconnected']),
   clientId: z.string(),
@@ -327,6 +357,7 @@ export const replyFrame = z.discriminatedUnion('type', [
   projectsFrame,
   skillsFrame,
   sessionsVerifyFrame,
+  pairingFrame,
 ]);
 export type ReplyFrame = z.infer<typeof replyFrame>;
 
@@ -339,6 +370,7 @@ export const broadcast = z.discriminatedUnion('type', [
   convexStatusFrame,
   supervisorFrame,
   clientFrame,
+  clientPairedFrame,
   projectsFrame,
   skillsFrame,
   sessionsVerifyFrame,

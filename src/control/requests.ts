@@ -39,6 +39,7 @@ export const controlRequest = z.discriminatedUnion('control', [
   z.object({ control: z.literal('bridge.status'), id }),
   z.object({ control: z.literal('convex.status'), id }),
   z.object({ control: z.literal('convex.token'), id }),
+  z.object({ control: z.literal('pair.open'), id }),
   z.object({
     control: z.literal('convex.backfill'),
     id,

@@ -12,6 +12,8 @@ export interface Parts {
   config: Config;
   identity: BridgeIdentity;
   log: Log;
+  /** What the log must not show; what is added later counts too. */
+  logSecrets: string[];
   connection: ConvexConnection;
   tokens: TokenSigner;
   codex: CodexProbe;

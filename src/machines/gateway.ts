@@ -8,7 +8,7 @@
  * closing    shutting down: clients are told, sockets end, at most CLOSE_LIMIT
  * closed     final
  */
-import { assign, enqueueActions, sendTo, setup, stopChild } from 'xstate';
+import { assign, enqueueActions, sendTo, setup, stopChild, type EventObject } from 'xstate';
 import type { ControlVerb } from '../control/requests.ts';
 import type { PromptFrame } from '../control/parse-frame.ts';
 import type { BridgeError } from '../errors.ts';
@@ -30,12 +30,20 @@ export type ServerEvent =
   | { type: 'client.opened'; clientId: string }
   | { type: 'client.reported'; clientId: string; event: ClientEvent }
   | { type: 'request.received'; request: ControlRequestEvent }
-  | { type: 'prompt.received'; requestId: string; prompt: PromptFrame };
+  | { type: 'prompt.received'; requestId: string; prompt: PromptFrame }
+  | { type: 'client.refused' };
+
+/** From the actor that looks at the file of the token. The token itself is in no event. */
+export type TokenWatchEvent =
+  | { type: 'token.rotated' }
+  | { type: 'token.unreadable'; error: BridgeError };
 
 /** To the server actor. */
 export type ServerCommand =
   | { type: 'server.bind' }
   | { type: 'server.close' }
+  /** Ends every session that was opened with the token of before. */
+  | { type: 'server.revoke' }
   | { type: 'client.evict'; clientId: string; reason: string }
   | GatewayCommand;
 
@@ -44,11 +52,14 @@ interface GatewayContext {
   clients: number;
   requests: number;
   unroutable: number;
+  /** Connections that were turned away. */
+  refused: number;
   lastError: string | null;
 }
 
 type GatewayEvent =
   | ServerEvent
+  | TokenWatchEvent
   | GatewayCommand
   | ShutdownEvent
   | { type: 'client.evict'; clientId: string; reason: string }
@@ -60,6 +71,7 @@ type ServerVerb =
   | 'debug.echo'
   | 'debug.ping'
   | 'convex.token'
+  | 'pair.open'
   | 'machines.watch'
   | 'machines.unwatch';
 
@@ -97,11 +109,13 @@ export const gateway = setup({
   },
   actors: {
     server: callbackPort<ServerCommand>('server'),
+    tokenWatch: callbackPort<EventObject>('tokenWatch'),
     clientConnection,
   },
   actions: {
     bind: sendTo('server', { type: 'server.bind' }),
     close: sendTo('server', { type: 'server.close' }),
+    revoke: sendTo('server', { type: 'server.revoke' }),
     forward: sendTo('server', ({ event }) => event),
     route: enqueueActions(({ event, system, enqueue }) => {
       if (event.type !== 'request.received' && event.type !== 'prompt.received') return;
@@ -151,6 +165,7 @@ export const gateway = setup({
       enqueue(stopChild(params.clientId));
       enqueue.assign({ clients: ({ context }) => context.clients - 1 });
     }),
+    countRefused: assign({ refused: ({ context }) => context.refused + 1 }),
     countRequest: assign({ requests: ({ context }) => context.requests + 1 }),
   },
   guards: {
@@ -164,14 +179,22 @@ export const gateway = setup({
   },
 }).createMachine({
   id: 'gateway',
-  context: { address: null, clients: 0, requests: 0, unroutable: 0, lastError: null },
+  context: { address: null, clients: 0, requests: 0, unroutable: 0, refused: 0, lastError: null },
   output: ({ context }) => ({ clients: context.clients }),
-  invoke: { src: 'server', id: 'server' },
+  invoke: [
+    { src: 'server', id: 'server' },
+    { src: 'tokenWatch', id: 'tokenWatch' },
+  ],
   initial: 'binding',
   on: {
     shutdown: '.closing',
     'client.opened': { actions: 'openClient' },
     'client.reported': { actions: 'reportToClient' },
+    'client.refused': { actions: 'countRefused' },
+    'token.rotated': { actions: 'revoke' },
+    'token.unreadable': {
+      actions: { type: 'rememberError', params: ({ event }) => ({ error: event.error }) },
+    },
     'client.evict': { actions: 'forward' },
     'request.received': { actions: ['countRequest', 'route'] },
     'prompt.received': { actions: ['countRequest', 'route'] },

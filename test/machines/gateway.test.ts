@@ -1,12 +1,18 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { createActor, fromCallback, SimulatedClock, type Actor } from 'xstate';
+import { createActor, fromCallback, SimulatedClock, type Actor, type EventObject } from 'xstate';
 import { BridgeError } from '../../src/errors.ts';
-import { gateway, type ServerCommand, type ServerEvent } from '../../src/machines/gateway.ts';
+import {
+  gateway,
+  type ServerCommand,
+  type ServerEvent,
+  type TokenWatchEvent,
+} from '../../src/machines/gateway.ts';
 
 let clock: SimulatedClock;
 let actor: Actor<typeof gateway>;
 let commands: ServerCommand[];
 let report: (event: ServerEvent) => void;
+let watchTells: (event: TokenWatchEvent) => void;
 
 beforeEach(() => {
   clock = new SimulatedClock();
@@ -15,7 +21,10 @@ beforeEach(() => {
     report = sendBack;
     receive((command) => commands.push(command));
   });
-  actor = createActor(gateway.provide({ actors: { server } }), {
+  const tokenWatch = fromCallback<EventObject>(({ sendBack }) => {
+    watchTells = sendBack;
+  });
+  actor = createActor(gateway.provide({ actors: { server, tokenWatch } }), {
     clock,
     systemId: 'gateway',
   }).start();
@@ -116,6 +125,21 @@ test('a client whose backlog overflows is evicted at once, and once', () => {
   report(overflow);
   report(overflow);
   expect(commands.filter((command) => command.type === 'client.evict')).toHaveLength(1);
+});
+
+test('a token that was replaced ends all sessions; a file that cannot be read changes nothing', () => {
+  const error = new BridgeError('home_unsafe', 'others can read it');
+  watchTells({ type: 'token.unreadable', error });
+  expect(commands).toEqual([{ type: 'server.bind' }]);
+  expect(actor.getSnapshot().context.lastError).toContain('others can read it');
+  watchTells({ type: 'token.rotated' });
+  expect(commands.at(-1)).toEqual({ type: 'server.revoke' });
+});
+
+test('who is turned away is counted', () => {
+  report({ type: 'client.refused' });
+  report({ type: 'client.refused' });
+  expect(actor.getSnapshot().context).toMatchObject({ refused: 2, clients: 0 });
 });
 
 test('a report of a client that is not there any more changes nothing', () => {

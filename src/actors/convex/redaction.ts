@@ -39,6 +39,11 @@ export class Redaction {
     return new Redaction({ enabled, offIn: () => offIn, own: () => own });
   }
 
+  /** One of the bridge's own secrets is another now. */
+  forget(): void {
+    this.#redactor = undefined;
+  }
+
   /** Null where it is turned off. A thread without a directory is redacted. */
   in(directory: string | undefined): Redactor | null {
     const { enabled, offIn } = this.#options;

@@ -4,22 +4,26 @@ import type { IncomingMessage } from 'node:http';
 import { isIP } from 'node:net';
 
 export interface AccessPolicy {
-  token: string;
+  /** May be replaced while we serve. */
+  readonly token: string;
   /** Origins beyond loopback and the daemon's own address, e.g. `https://app.example`. */
   allowedOrigins: readonly string[];
   /** Host names beyond IP literals and `localhost`, e.g. the machine's own name. Lower case. */
   hostNames: readonly string[];
 }
 
-export type AccessDecision =
-  | { allowed: true }
-  | { allowed: false; status: 401 | 403; code: 'unauthorized' | 'forbidden'; message: string };
+export interface Refusal {
+  status: 401 | 403 | 429;
+  code: 'unauthorized' | 'forbidden' | 'too_many_attempts';
+  message: string;
+}
 
 /**
- * Host first (a rebound DNS name gets nowhere), then Origin (a foreign page gets
- * nowhere), then the token. No `Origin`, as native clients have it, is fine.
+ * Whether it comes from where a client may come from. Host first (a rebound DNS name gets
+ * nowhere), then Origin (a foreign page gets nowhere). No `Origin`, as native clients have
+ * it, is fine.
  */
-export function checkAccess(request: IncomingMessage, policy: AccessPolicy): AccessDecision {
+export function checkPlace(request: IncomingMessage, policy: AccessPolicy): Refusal | undefined {
   const host = hostName(request.headers.host);
   if (host === undefined || !isOwnHost(host, policy)) {
     return forbidden("The Host header must be an IP address, localhost or this machine's name.");
@@ -28,16 +32,17 @@ export function checkAccess(request: IncomingMessage, policy: AccessPolicy): Acc
   if (origin !== undefined && !isAllowedOrigin(origin, policy)) {
     return forbidden('This Origin may not connect; list it in OPENAGENTS_ALLOWED_ORIGINS.');
   }
-  if (!sameSecret(presentedToken(request), policy.token)) {
-    return {
-      allowed: false,
-      status: 401,
-      code: 'unauthorized',
-      message:
-        'A valid token is required: "Authorization: Bearer <token>" or "?token=". Show it with "oa-bridge token".',
-    };
-  }
-  return { allowed: true };
+  return undefined;
+}
+
+export function checkToken(request: IncomingMessage, policy: AccessPolicy): Refusal | undefined {
+  if (sameSecret(presentedToken(request), policy.token)) return undefined;
+  return {
+    status: 401,
+    code: 'unauthorized',
+    message:
+      'A valid token is required: "Authorization: Bearer <token>" or "?token=". Show it with "oa-bridge token".',
+  };
 }
 
 function isOwnHost(host: string, policy: AccessPolicy): boolean {
@@ -68,7 +73,7 @@ export function hostName(header: string | undefined): string | undefined {
   return url?.hostname.replace(/^\[|\]$/g, '').toLowerCase();
 }
 
-function presentedToken(request: IncomingMessage): string {
+export function presentedToken(request: IncomingMessage): string {
   const bearer = /^Bearer\s+(\S+)$/i.exec(request.headers.authorization ?? '')?.[1];
   if (bearer !== undefined) return bearer;
   return URL.parse(request.url ?? '/', 'http://localhost')?.searchParams.get('token') ?? '';
@@ -80,6 +85,6 @@ function sameSecret(presented: string, expected: string): boolean {
   return timingSafeEqual(digest(presented), digest(expected));
 }
 
-function forbidden(message: string): AccessDecision {
-  return { allowed: false, status: 403, code: 'forbidden', message };
+function forbidden(message: string): Refusal {
+  return { status: 403, code: 'forbidden', message };
 }

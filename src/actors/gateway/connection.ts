@@ -51,6 +51,10 @@ export class Connection {
     socket.on('pong', () => {
       this.#missedPongs = 0;
     });
+    socket.on('ping', (data) => {
+      // A client that floods us with pings gets as many pongs as it may ask for.
+      if (this.takeToken() && this.#socket.readyState === this.#socket.OPEN) socket.pong(data);
+    });
     socket.on('message', (data, isBinary) => {
       // ws hands over one Buffer for each message unless told otherwise.
       options.onFrame(this, isBinary || !Buffer.isBuffer(data) ? '' : data.toString('utf8'));

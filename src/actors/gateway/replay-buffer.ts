@@ -49,9 +49,12 @@ export class ReplayBuffer {
     }
   }
 
-  /** Entries after `since`, oldest first; all there are when `since` is not given. */
+  /**
+   * Entries after `since`, oldest first; all there are when `since` is not given, or is of an
+   * earlier life whose clock was ahead of ours.
+   */
   after(since: number | undefined): readonly ReplayEntry[] {
-    if (since === undefined) return this.#entries;
+    if (since === undefined || since > this.#seq) return this.#entries;
     const start = this.#entries.findIndex((entry) => entry.seq > since);
     return start === -1 ? [] : this.#entries.slice(start);
   }

@@ -5,27 +5,35 @@ import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
 import { fromCallback } from 'xstate';
 import { frameId, parseFrame } from '../../control/parse-frame.ts';
-import type { Broadcast, ConvexTokenFrame, HelloFrame } from '../../control/frames.ts';
+import { formatPairingLink } from '../../control/pairing-link.ts';
+import type { Broadcast, ConvexTokenFrame, HelloFrame, PairedFrame } from '../../control/frames.ts';
 import type { ControlRequest } from '../../control/requests.ts';
 import { BridgeError, toBridgeError } from '../../errors.ts';
 import type { ServerCommand, ServerEvent } from '../../machines/gateway.ts';
-import { checkAccess, type AccessPolicy } from './access.ts';
 import type { InspectionFeed } from '../inspection/inspection-feed.ts';
+import type { AccessPolicy } from './access.ts';
 import { Connection } from './connection.ts';
+import { Door } from './door.ts';
+import { Pairings } from './pairings.ts';
 import { errorFrame, PendingRequests, withReplyTo } from './pending-requests.ts';
 import { ReplayBuffer } from './replay-buffer.ts';
+import { UnknownSockets } from './unknown-sockets.ts';
 
 export interface GatewayServerOptions {
   host: string;
   /** 0 picks a free port. */
   port: number;
   access: AccessPolicy;
+  /** The address that was had, `host:port`. */
+  onListening?(address: string): void;
   /** The greeting without what the server itself knows; `requestHost` is how this client reached us. */
   hello(requestHost: string): Omit<HelloFrame, 'type' | 'protocol' | 'replay'>;
   /** A token for Convex, and where this client reaches it. May reject with a BridgeError. */
   convexToken(requestHost: string): Promise<Omit<ConvexTokenFrame, 'type'>>;
   /** What goes on in the machines. Its frames come here directly: as events they would be seen themselves. */
   inspection: Pick<InspectionFeed, 'watch'>;
+  /** How other devices reach us. Throws `pairing_unreachable` when none can. */
+  pairingAddresses(): { bridgeUrl: string; convexUrl: string }[];
 }
 
 /** Frames larger than this are answered `too_large` (bytes). */
@@ -35,7 +43,22 @@ const HARD_FRAME_BYTES = 8 * MAX_FRAME_BYTES;
 const MAX_CLIENTS = 64;
 /** Application close code for a client that reads too slowly. */
 const CLOSE_LAGGING = 4008;
+const CLOSE_NORMAL = 1000;
 const CLOSE_GOING_AWAY = 1001;
+/** Application close code for the sessions of a token that was replaced. */
+const CLOSE_TOKEN_ROTATED = 4001;
+/** The head of a request comes at once, or somebody holds the door; ms. */
+const HEAD_LIMIT_MS = 5_000;
+/** Far above what a browser sends for the upgrade (bytes). */
+const MAX_HEAD_BYTES = 8 * 1024;
+/** Pieces of one message. ws keeps each, however small, until the last has come. */
+const MAX_FRAGMENTS = 1_024;
+/** Pieces of one fragment as they come from the network: 8 MiB in the smallest usual packets, and some. */
+const MAX_CHUNKS = 16 * 1024;
+/** An answer to whoever is refused is sent, or given up; ms. */
+const REFUSE_LIMIT_MS = 1_000;
+/** Looked into for an id when it is refused unread: the rest of a flood is not parsed (characters). */
+const MAX_ID_SEARCH = 64 * 1024;
 
 export function gatewayServer(options: GatewayServerOptions) {
   return fromCallback<ServerCommand>(({ sendBack, receive }) => {
@@ -52,18 +75,26 @@ class Hub {
     noServer: true,
     maxPayload: HARD_FRAME_BYTES,
     perMessageDeflate: false,
+    maxFragments: MAX_FRAGMENTS,
+    maxBufferedChunks: MAX_CHUNKS,
+    // Pongs are counted as requests are.
+    autoPong: false,
   });
   readonly #clients = new Map<string, Connection>();
   readonly #pending = new PendingRequests();
   /** What ends the watch of each client that watches the machines. */
   readonly #watches = new Map<Connection, () => void>();
   readonly #replay = new ReplayBuffer(Date.now());
+  readonly #pairings = new Pairings();
+  readonly #unknown = new UnknownSockets();
+  readonly #door: Door;
   #server: Server | undefined;
   #opened = 0;
 
   constructor(options: GatewayServerOptions, notify: (event: ServerEvent) => void) {
     this.#options = options;
     this.#notify = notify;
+    this.#door = new Door(options.access, this.#pairings);
   }
 
   handle(command: ServerCommand): void {
@@ -74,6 +105,8 @@ class Hub {
         return this.#close();
       case 'client.evict':
         return this.#clients.get(command.clientId)?.close(CLOSE_LAGGING, command.reason);
+      case 'server.revoke':
+        return this.#revoke();
       case 'control.reply':
         return this.#pending.reply(command.requestId, command.frame);
       case 'control.failed':
@@ -94,8 +127,18 @@ class Hub {
   }
 
   #bind(): void {
-    const server = createServer((_request, response) => {
-      response.writeHead(426, { 'content-type': 'application/json', upgrade: 'websocket' });
+    const limits = {
+      headersTimeout: HEAD_LIMIT_MS,
+      requestTimeout: HEAD_LIMIT_MS,
+      connectionsCheckingInterval: HEAD_LIMIT_MS / 5,
+      maxHeaderSize: MAX_HEAD_BYTES,
+    };
+    const server = createServer(limits, (_request, response) => {
+      response.writeHead(426, {
+        'content-type': 'application/json',
+        upgrade: 'websocket',
+        connection: 'close',
+      });
       response.end(
         JSON.stringify({
           code: 'upgrade_required',
@@ -103,6 +146,7 @@ class Hub {
         }),
       );
     });
+    server.on('connection', (socket) => this.#unknown.add(socket));
     server.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head));
     server.on('error', (cause: NodeJS.ErrnoException) => {
       const address = `${this.#options.host}:${this.#options.port}`;
@@ -112,6 +156,7 @@ class Hub {
       // A TCP server's address is never a pipe name.
       const { address, port } = server.address() as AddressInfo;
       const host = isIPv6(address) ? `[${address}]` : address;
+      this.#options.onListening?.(`${host}:${port}`);
       this.#notify({ type: 'server.listening', address: `${host}:${port}` });
     });
     this.#server = server;
@@ -126,20 +171,24 @@ class Hub {
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     socket.on('error', () => socket.destroy());
     const url = URL.parse(request.url ?? '/', 'http://localhost');
-    const decision = checkAccess(request, this.#options.access);
-    if (!decision.allowed) return refuse(socket, decision.status, decision.code, decision.message);
-    if (url?.pathname !== '/ws') return refuse(socket, 404, 'not_found', 'Connect to /ws.');
-    if (this.#clients.size >= MAX_CLIENTS) {
-      return refuse(socket, 503, 'too_many_clients', `At most ${MAX_CLIENTS} clients at once.`);
+    const admission = this.#door.admit(request);
+    if (admission.as === 'nobody') {
+      return this.#refuse(socket, admission.status, admission.code, admission.message);
     }
-    const requestHost = request.headers.host ?? 'localhost';
+    if (url?.pathname !== '/ws') return this.#refuse(socket, 404, 'not_found', 'Connect to /ws.');
+    if (admission.as === 'device') return this.#pair(request, socket, head, admission.pairingId);
+    if (this.#clients.size >= MAX_CLIENTS) {
+      const message = `At most ${MAX_CLIENTS} clients at once.`;
+      return this.#refuse(socket, 503, 'too_many_clients', message);
+    }
+    this.#unknown.release(socket);
     this.#sockets.handleUpgrade(request, socket, head, (webSocket) => {
       this.#opened += 1;
       const clientId = `client-${this.#opened}`;
       this.#notify({ type: 'client.opened', clientId });
       const connection = new Connection(webSocket, {
         clientId,
-        requestHost,
+        requestHost: requestHost(request),
         wrap: url.searchParams.get('wrap') === '1',
         onFrame: (from, text) => this.#receive(from, text),
         onEvent: (event) => {
@@ -182,6 +231,7 @@ class Hub {
     if (connection === undefined) return;
     this.#pending.drop(connection);
     this.#unwatch(connection);
+    this.#pairings.closeOf(clientId);
     this.#clients.delete(clientId);
     this.#broadcast({
       type: 'bridge.client_disconnected',
@@ -193,7 +243,8 @@ class Hub {
   #receive(from: Connection, text: string): void {
     if (!from.takeToken()) {
       const message = 'At most 50 requests a second; slow down.';
-      return from.send(errorFrame({ code: 'rate_limited', message }, frameId(text)));
+      const id = text.length > MAX_ID_SEARCH ? undefined : frameId(text);
+      return from.send(errorFrame({ code: 'rate_limited', message }, id));
     }
     if (Buffer.byteLength(text) > MAX_FRAME_BYTES) {
       const message = 'A frame may have at most 1 MiB.';
@@ -245,6 +296,7 @@ class Hub {
       if (request.control === 'machines.watch') this.#watch(from, request);
       return;
     }
+    if (request.control === 'pair.open') return this.#openPairing(from, id);
     this.#notify({
       type: 'request.received',
       request: {
@@ -281,6 +333,47 @@ class Hub {
       const { message, retryable } = toBridgeError(error);
       from.send(errorFrame({ code: retryable ? 'unavailable' : 'internal', message }, id));
     }
+  }
+
+  #openPairing(from: Connection, id: string | number | undefined): void {
+    try {
+      const addresses = this.#options.pairingAddresses();
+      const pairing = this.#pairings.open(from.clientId);
+      const links = addresses.map((address) => ({
+        ...address,
+        link: formatPairingLink({ ...address, code: pairing.code }),
+      }));
+      from.send(withReplyTo({ type: 'bridge.pairing', ...pairing, addresses: links }, id));
+    } catch (error) {
+      const { message } = toBridgeError(error);
+      from.send(errorFrame({ code: 'unavailable', message }, id));
+    }
+  }
+
+  /** The device gets the token, once, and comes back with it. */
+  #pair(request: IncomingMessage, socket: Duplex, head: Buffer, pairingId: string): void {
+    const address = request.socket.remoteAddress ?? '';
+    const { bridgeId, machineId, convexUrl } = this.#options.hello(requestHost(request));
+    this.#sockets.handleUpgrade(request, socket, head, (webSocket) => {
+      webSocket.on('error', () => webSocket.terminate());
+      const { token } = this.#options.access;
+      const frame: PairedFrame = { type: 'bridge.paired', bridgeId, machineId, token, convexUrl };
+      webSocket.send(JSON.stringify(frame));
+      webSocket.close(CLOSE_NORMAL);
+      this.#broadcast({ type: 'bridge.client_paired', pairingId, address });
+    });
+  }
+
+  #revoke(): void {
+    for (const client of this.#clients.values()) {
+      client.close(CLOSE_TOKEN_ROTATED, 'token rotated');
+      this.#pairings.closeOf(client.clientId);
+    }
+  }
+
+  #refuse(socket: Duplex, status: number, code: string, message: string): void {
+    this.#notify({ type: 'client.refused' });
+    refuse(socket, status, code, message);
   }
 
   #broadcast(frame: Broadcast): void {
@@ -321,8 +414,16 @@ function bindFailure(cause: NodeJS.ErrnoException, address: string): BridgeError
   }
 }
 
+/** Under which name this client reached us. */
+function requestHost(request: IncomingMessage): string {
+  return request.headers.host ?? 'localhost';
+}
+
 /** An HTTP answer instead of the upgrade, with a JSON body that says what to do. */
 function refuse(socket: Duplex, status: number, code: string, message: string): void {
+  // Whoever keeps its half open is cut.
+  setTimeout(() => socket.destroy(), REFUSE_LIMIT_MS).unref();
+  socket.resume();
   const body = JSON.stringify({ code, message });
   socket.end(
     `HTTP/1.1 ${status} ${code}\r\ncontent-type: application/json\r\n` +

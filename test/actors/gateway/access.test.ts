@@ -1,6 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import { expect, test } from 'vitest';
-import { checkAccess, hostName } from '../../../src/actors/gateway/access.ts';
+import { hostName } from '../../../src/actors/gateway/access.ts';
+import { Door } from '../../../src/actors/gateway/door.ts';
+import { Pairings } from '../../../src/actors/gateway/pairings.ts';
 
 const policy = {
   token: 'correct-horse-battery',
@@ -9,10 +11,11 @@ const policy = {
 };
 
 function decide(headers: Record<string, string>, url = '/ws'): number {
-  // checkAccess reads only these two members.
-  const request = { headers, url } as unknown as IncomingMessage;
-  const decision = checkAccess(request, policy);
-  return decision.allowed ? 200 : decision.status;
+  // The door reads only these members.
+  const socket = { remoteAddress: '192.168.7.20' };
+  const request = { headers, url, socket } as unknown as IncomingMessage;
+  const admission = new Door(policy, new Pairings()).admit(request);
+  return admission.as === 'nobody' ? admission.status : 200;
 }
 
 const bearer = { authorization: 'Bearer correct-horse-battery' };

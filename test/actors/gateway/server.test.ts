@@ -1,59 +1,38 @@
 import { once } from 'node:events';
-import { connect } from 'node:net';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { WebSocket } from 'ws';
-import { createActor, type Actor } from 'xstate';
-import { gatewayServer } from '../../../src/actors/gateway/server.ts';
 import type { InspectionFeed } from '../../../src/actors/inspection/inspection-feed.ts';
 import { connectBridge } from '../../../src/control/connect-bridge.ts';
+import { pairBridge } from '../../../src/control/pair-bridge.ts';
 import { BridgeError } from '../../../src/errors.ts';
-import { gateway } from '../../../src/machines/gateway.ts';
-
-const TOKEN = 'test-token-0123456789';
+import {
+  rawClient as clientOf,
+  rawSocket,
+  spawnGateway,
+  startGateway,
+  TOKEN,
+  upgradeHead,
+  type RunningGateway,
+} from '../../support/gateway.ts';
 
 let convexToken: (host: string) => Promise<{ url: string; token: string; expiresAt: number }>;
 let watchMachines: InspectionFeed['watch'];
-let actor: Actor<typeof gateway>;
+let running: RunningGateway;
 let url: string;
 
 beforeEach(async () => {
-  actor = startGateway(0);
-  await vi.waitUntil(() => actor.getSnapshot().value === 'listening');
-  url = `ws://${actor.getSnapshot().context.address}/ws`;
+  running = await startGateway({
+    convexToken: async (host) => await convexToken(host),
+    inspection: { watch: (options) => watchMachines(options) },
+  });
+  ({ url } = running);
 });
 
-afterEach(() => actor.stop());
+afterEach(() => running[Symbol.dispose]());
 
-function startGateway(port: number): Actor<typeof gateway> {
-  const server = gatewayServer({
-    host: '127.0.0.1',
-    port,
-    access: { token: TOKEN, allowedOrigins: [], hostNames: [] },
-    hello: (host) => ({
-      bridgeId: 'bridge',
-      machineId: 'machine',
-      version: '0',
-      convexUrl: `http://${host}`,
-    }),
-    inspection: { watch: (options) => watchMachines(options) },
-    convexToken: async (host) => await convexToken(host),
-  });
-  return createActor(gateway.provide({ actors: { server } }), { systemId: 'gateway' }).start();
-}
-
-function line(text: string): void {
-  actor.send({ type: 'broadcast.line', runId: 'r', threadId: 't', stream: 'stdout', line: text });
-}
-
-/** A raw client that keeps every frame as text. */
-async function rawClient(query = ''): Promise<{ socket: WebSocket; frames: string[] }> {
-  const socket = new WebSocket(`${url}?token=${TOKEN}${query}`);
-  const frames: string[] = [];
-  socket.on('message', (data: Buffer) => frames.push(data.toString()));
-  await once(socket, 'open');
-  await vi.waitUntil(() => frames.length > 0);
-  return { socket, frames };
-}
+const line = (text: string) => running.line(text);
+const rawClient = (query?: string) => clientOf(url, query);
+const snapshot = () => running.actor.getSnapshot();
 
 test('a client is greeted, and what it asks is answered with its own id', async () => {
   const bridge = await connectBridge({ url, token: TOKEN });
@@ -174,43 +153,87 @@ test('a client that comes back with ?since= gets what it missed, once', async ()
   second.socket.terminate();
 });
 
-test('a client that does not read is dropped with 4008 while the others get every line', async () => {
-  const reader = await rawClient();
-  const { hostname, port } = new URL(url);
-  const stalled = connect(Number(port), hostname);
-  stalled.write(
-    `GET /ws?token=${TOKEN} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
-      'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n',
-  );
-  await vi.waitFor(() => expect(actor.getSnapshot().context.clients).toBe(2));
-  stalled.pause();
-  const big = 'x'.repeat(256 * 1024);
-  for (let index = 0; index < 100; index += 1) {
-    line(`${index}${big}`);
-    await vi.waitUntil(() => reader.frames.at(-1)?.endsWith('xxx') && reader.frames.length > index);
-  }
-  await vi.waitFor(() => expect(actor.getSnapshot().context.clients).toBe(1), { timeout: 5_000 });
-  await vi.waitFor(() =>
-    expect(reader.frames.filter((frame) => frame.endsWith('xxx'))).toHaveLength(100),
-  );
-  stalled.destroy();
-  reader.socket.terminate();
-});
+test(
+  'a client that does not read is dropped with 4008 while the others get every line',
+  { timeout: 30_000 },
+  async () => {
+    const reader = await rawClient();
+    const stalled = await rawSocket(url);
+    stalled.write(upgradeHead());
+    await vi.waitFor(() => expect(snapshot().context.clients).toBe(2));
+    stalled.pause();
+    const big = 'x'.repeat(256 * 1024);
+    for (let index = 0; index < 100; index += 1) {
+      line(`${index}${big}`);
+      await vi.waitUntil(
+        () => reader.frames.at(-1)?.endsWith('xxx') && reader.frames.length > index,
+        {
+          timeout: 10_000,
+        },
+      );
+    }
+    await vi.waitFor(() => expect(snapshot().context.clients).toBe(1), { timeout: 5_000 });
+    await vi.waitFor(() =>
+      expect(reader.frames.filter((frame) => frame.endsWith('xxx'))).toHaveLength(100),
+    );
+    stalled.destroy();
+    reader.socket.terminate();
+  },
+);
 
 test('a taken port is told, and the gateway listens once it is free', async () => {
   const port = Number(new URL(url).port);
-  const second = startGateway(port);
-  await vi.waitFor(() => expect(second.getSnapshot().value).toBe('failed'));
-  expect(second.getSnapshot().context.lastError).toMatch(/already in use.*OPENAGENTS_BIND/);
-  second.stop();
+  using second = spawnGateway({ port });
+  await vi.waitFor(() => expect(second.actor.getSnapshot().value).toBe('failed'));
+  expect(second.actor.getSnapshot().context.lastError).toMatch(/already in use.*OPENAGENTS_BIND/);
+});
+
+test('a rotated token ends the sessions of the old one with 4001; the new one opens', async () => {
+  const { socket } = await rawClient();
+  const bridge = await connectBridge({ url, token: TOKEN });
+  const closed = once(socket, 'close');
+  running.access.token = 'another-token-0123456789';
+  running.rotated();
+  expect((await closed)[0]).toBe(4001);
+  expect(await bridge.closed).toMatchObject({ code: 4001 });
+  await expect(connectBridge({ url, token: TOKEN })).rejects.toMatchObject({ code: 'closed' });
+  const next = await connectBridge({ url, token: running.access.token });
+  expect((await next.request('echo')).type).toBe('bridge.echo');
+  next.close();
+});
+
+test('a pairing link opens once, for the token, and its maker is told; the link holds no token', async () => {
+  const bridge = await connectBridge({ url, token: TOKEN });
+  const { pairingId, addresses, expiresAt } = await bridge.request('pair.open');
+  expect(expiresAt - Date.now()).toBeLessThanOrEqual(300_000);
+  const link = addresses[0]?.link ?? '';
+  expect(decodeURIComponent(link)).not.toContain(TOKEN);
+  const told = new Promise((resolve) => bridge.on('bridge.client_paired', resolve));
+  const paired = await pairBridge(link);
+  expect(paired).toMatchObject({ url, token: TOKEN, bridgeId: 'bridge' });
+  expect(await told).toMatchObject({ pairingId, address: '127.0.0.1' });
+  await expect(pairBridge(link)).rejects.toMatchObject({ code: 'closed' });
+  const phone = await connectBridge(paired);
+  expect((await phone.request('echo')).type).toBe('bridge.echo');
+  phone.close();
+  bridge.close();
+});
+
+test('a pairing code goes with the client that made it', async () => {
+  const bridge = await connectBridge({ url, token: TOKEN });
+  const { addresses } = await bridge.request('pair.open');
+  bridge.close();
+  await bridge.closed;
+  await vi.waitUntil(() => snapshot().context.clients === 0);
+  await expect(pairBridge(addresses[0]?.link ?? '')).rejects.toMatchObject({ code: 'closed' });
 });
 
 test('shutdown closes every client with 1001 and ends', async () => {
   const { socket } = await rawClient();
   const closed = once(socket, 'close');
-  actor.send({ type: 'shutdown' });
+  running.actor.send({ type: 'shutdown' });
   expect((await closed)[0]).toBe(1001);
-  await vi.waitFor(() => expect(actor.getSnapshot().status).toBe('done'));
+  await vi.waitFor(() => expect(snapshot().status).toBe('done'));
 });
 
 function errorCodes(frames: string[]): string[] {
