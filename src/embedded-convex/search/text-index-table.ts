@@ -6,7 +6,7 @@ import { filterTokens } from './filter-token.ts';
 import { searchedText } from './search-indexes.ts';
 import type { TextIndexInfo } from './search-indexes.ts';
 import type { TextQuery } from './text-query.ts';
-import { tokens } from './tokens.ts';
+import { indexedText } from './tokens.ts';
 
 /** A document that a search found. The better it fits, the lower its rank, which is negative. */
 export interface TextMatch {
@@ -16,9 +16,9 @@ export interface TextMatch {
 
 /**
  * One text index, as an FTS5 table: the terms of each document's text and, as terms of their
- * own column, the values of its filter fields. We cut texts into terms ourselves, so all that
- * SQLite's tokenizer does is to split at spaces; the texts are not stored again. (FTS5 could
- * remove rows by itself, with `contentless_delete`, but goes on counting them in its ranks.)
+ * own column, the values of its filter fields. What a term is we decide: SQLite's tokenizer gets
+ * a text in which it finds just those. The texts are not stored again. (FTS5 could remove rows
+ * by itself, with `contentless_delete`, but goes on counting them in its ranks.)
  */
 export class TextIndexTable {
   readonly #index: TextIndexInfo;
@@ -71,8 +71,8 @@ export class TextIndexTable {
     const next = this.#entry(after);
     if (old?.text === next?.text && old?.filters === next?.filters) return false;
     // The very terms that were put in must be taken out: FTS5 keeps no list of a row's terms.
-    if (old !== null) this.#remove.run(row, tokens(old.text).join(' '), old.filters);
-    if (next !== null) this.#insert.run(row, tokens(next.text).join(' '), next.filters);
+    if (old !== null) this.#remove.run(row, indexedText(old.text), old.filters);
+    if (next !== null) this.#insert.run(row, indexedText(next.text), next.filters);
     return true;
   }
 

@@ -8,7 +8,19 @@ export function tokens(text: string): string[] {
   return (text.match(word) ?? []).filter(isShort).map(lowerCase);
 }
 
-/** To be raised with every change of `tokens`. */
+/**
+ * A text in which FTS5's tokenizer `ascii` finds exactly the `tokens` of the given one. That
+ * tokenizer takes ASCII apart as we do, lower case included, many times faster; so only what
+ * is not ASCII is cut here, and what is too long left out.
+ */
+export function indexedText(text: string): string {
+  if (!notAscii.test(text) && !hasLongWord(text)) return text;
+  return text
+    .replace(longAsciiWord, ' ')
+    .replace(otherWord, (run) => (run === '\0' ? ' ' : tokens(run).join(' ')));
+}
+
+/** To be raised with every change of `tokens` or `indexedText`. */
 export const tokenizerVersion = 1;
 
 /** What Rust's `char::is_alphanumeric` is true for. */
@@ -18,8 +30,35 @@ const asciiWord = /[0-9a-z]+/g;
 // oxlint-disable-next-line no-control-regex -- all of ASCII is meant
 const ascii = /^[\0-\x7f]*$/;
 
+// oxlint-disable-next-line no-control-regex -- NUL too: it would end the text
+const notAscii = /[^\x01-\x7f]/;
+/** Not in a run with characters that are not ASCII, and may take more bytes. */
+const longAsciiWord = /(?<![0-9A-Za-z\x80-\uffff])[0-9A-Za-z]{32,}(?![0-9A-Za-z\x80-\uffff])/g;
+/** With all of the letters and digits around it: SQLite takes whatever is not ASCII for a letter. */
+// oxlint-disable-next-line no-control-regex -- NUL, as above
+const otherWord = /\0|[0-9A-Za-z]*[\x80-\uffff][0-9A-Za-z\x80-\uffff]*/g;
+
 /** UTF-8 bytes from which on a word is left out. */
 const longWordBytes = 32;
+
+/** A word that is too long has a letter at one of these places; no need to look at all of them. */
+function hasLongWord(text: string): boolean {
+  for (let at = longWordBytes - 1; at < text.length; at += longWordBytes) {
+    if (!isAsciiWord(text, at)) continue;
+    let start = at;
+    while (start > 0 && isAsciiWord(text, start - 1)) start -= 1;
+    let end = at + 1;
+    while (isAsciiWord(text, end)) end += 1;
+    if (end - start >= longWordBytes) return true;
+  }
+  return false;
+}
+
+function isAsciiWord(text: string, at: number): boolean {
+  const code = text.charCodeAt(at);
+  // Bit 5 tells lower case from upper case.
+  return (code >= 0x30 && code <= 0x39) || ((code | 0x20) >= 0x61 && (code | 0x20) <= 0x7a);
+}
 
 function isShort(found: string): boolean {
   // A UTF-16 unit takes at most three bytes, so most words need no count.

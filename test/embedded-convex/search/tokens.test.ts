@@ -1,6 +1,7 @@
+import { DatabaseSync } from 'node:sqlite';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { tokens } from '../../../src/embedded-convex/search/tokens.ts';
+import { indexedText, tokens } from '../../../src/embedded-convex/search/tokens.ts';
 
 test('a text is cut at everything that is no letter and no digit', () => {
   expect(tokens('Fix the_bug in src/app.ts (line 42)!')).toEqual([
@@ -46,5 +47,34 @@ test('a text gives the same terms, whatever else it stands beside', () => {
       expect(tokens(`${text} é`)).toEqual([...tokens(text), 'é']);
     }),
     { seed: 10 },
+  );
+});
+
+test("SQLite's tokenizer finds in the indexed text exactly the terms of the text", () => {
+  using database = new DatabaseSync(':memory:');
+  database.exec(`
+    CREATE VIRTUAL TABLE texts USING fts5 (terms, content = '', tokenize = 'ascii');
+    CREATE VIRTUAL TABLE found USING fts5vocab (texts, instance);
+  `);
+  const insert = database.prepare('INSERT INTO texts (rowid, terms) VALUES (1, ?)');
+  const terms = database.prepare('SELECT term FROM found ORDER BY offset');
+  const termsOf = (text: string) => {
+    database.exec('SAVEPOINT one');
+    insert.run(text);
+    const found = terms.all().map(({ term }) => term);
+    database.exec('ROLLBACK TO one; RELEASE one');
+    return found;
+  };
+  const long = 'b'.repeat(31);
+  const ascii = ['a', 'B', '7', ' ', '_', '.', '\n', '\0', '\x7f', long];
+  const others = ['\x80', 'é', 'É', 'Σ', 'İ', 'K', '½', '数', '…', '\u2028', '🙂', '𝒜', 'e\u0301'];
+  const broken = ['\ud800', '\udc00', '\ufeff'];
+  const unit = fc.oneof(...[ascii, others, broken].map((units) => fc.constantFrom(...units)));
+  fc.assert(
+    fc.property(fc.array(unit), (units) => {
+      const text = units.join('');
+      expect(termsOf(indexedText(text))).toEqual(tokens(text));
+    }),
+    { seed: 11, numRuns: 300 },
   );
 });
