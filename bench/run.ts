@@ -16,6 +16,7 @@ const BENCHMARKS = [
   'idle',
   'memory',
   'library',
+  'inspection',
   'backend',
 ] as const;
 

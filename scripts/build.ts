@@ -6,11 +6,12 @@
  * own functions are bundled to `dist/functions.js`; `convex/` itself is published for those
  * who deploy it.
  */
-import { chmodSync, cpSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import manifest from '../package.json' with { type: 'json' };
+import { bundlePage } from '../src/inspector-server/bundle-page.ts';
 import { bundleFunctions } from '../src/embedded-convex/runtime/bundle.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -25,6 +26,11 @@ cpSync(join(root, 'convex', '_generated'), join(dist, 'convex', '_generated'), {
   recursive: true,
 });
 writeFileSync(join(dist, 'functions.js'), await bundleFunctions(join(root, 'convex')));
+const page = join(dist, 'inspector');
+mkdirSync(page);
+for (const [file, content] of await bundlePage(join(root, 'src', 'inspector'))) {
+  writeFileSync(join(page, file), content);
+}
 const { name, version, type } = manifest;
 writeFileSync(join(dist, 'package.json'), `${JSON.stringify({ name, version, type }, null, 2)}\n`);
 // npm does so when it installs; this is for who runs it from here.

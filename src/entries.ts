@@ -26,6 +26,11 @@ export function functionsSource(): { folder: string } | { bundleFile: string } {
   return isBuilt ? { bundleFile: here('../functions.js') } : { folder: here('../convex') };
 }
 
+/** The inspector's page: the folder of its sources, or of what `npm run build` made of them. */
+export function inspectorPage(): { sources: string } | { built: string } {
+  return isBuilt ? { built: here('../inspector') } : { sources: here('./inspector') };
+}
+
 /** Skills that come with the package. */
 export function registrySkills(): string {
   return here(isBuilt ? '../../skills' : '../skills');

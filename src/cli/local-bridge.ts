@@ -12,19 +12,24 @@ import { readToken } from '../home.ts';
  * `bridge_refused` when somebody does who does not let us in.
  */
 export async function connectLocalBridge(config: Config): Promise<BridgeConnection> {
+  const { url, token } = localBridge(config);
+  try {
+    return await connectBridge({ url, token, reconnect: false });
+  } catch (cause) {
+    throw await whyNot(url, token, cause);
+  }
+}
+
+/** Where it is, and what opens it. */
+export function localBridge(config: Config): { url: string; token: string } {
   const token = config.token ?? readToken(config.home);
-  const url = controlUrl(config);
   if (token === undefined) {
     throw new BridgeError(
       'bridge_unreachable',
       `${config.home} has no token, so no bridge has run there yet`,
     );
   }
-  try {
-    return await connectBridge({ url, token, reconnect: false });
-  } catch (cause) {
-    throw await whyNot(url, token, cause);
-  }
+  return { url: controlUrl(config), token };
 }
 
 /** Where a client on this machine finds the daemon: "all interfaces" is no address to connect to. */

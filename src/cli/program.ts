@@ -5,6 +5,7 @@ import { packageVersion } from '../version.ts';
 import type { BackfillFlags } from './backfill.ts';
 import type { ConvexFlags } from './convex.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
+import type { InspectFlags } from './inspect.ts';
 import type { PairFlags } from './pair.ts';
 import type { SearchFlags } from './search.ts';
 import type { TokenFlags } from './token.ts';
@@ -90,6 +91,15 @@ export async function program(args: string[]): Promise<ExitCode> {
     .option('--json', 'for machines: the last bridge.sessions_verify frame as it is')
     .action((target: string | undefined, flags: Flags & VerifyFlags) =>
       run(async (config) => (await import('./verify.ts')).verify(config, target, flags))(flags),
+    );
+
+  withSettings(root.command('inspect'), LOCAL)
+    .description('see the machines of the running daemon at work, in a browser')
+    .option('--port <port>', 'loopback port of the page; 0 picks a free one', '0')
+    .option('--open', 'open it in the browser')
+    .option('--stately', "serve Stately's own inspector instead (https://stately.ai/inspect)")
+    .action((flags: Flags & InspectFlags) =>
+      run(async (config) => (await import('./inspect.ts')).inspect(config, flags))(flags),
     );
 
   withSettings(root.command('token'), LOCAL)

@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
-import { chromium, type Page } from 'playwright-core';
+import { chromium, type Page, type ViewportSize } from 'playwright-core';
 
 export interface BrowserPage {
   page: Page;
@@ -40,22 +40,33 @@ export async function openPage(entry: string, query: Record<string, string>): Pr
   // A TCP server's address is never a pipe name.
   const { port } = server.address() as AddressInfo;
 
+  const opened = await openUrl(
+    `http://127.0.0.1:${port}/?${new URLSearchParams(query).toString()}`,
+  );
+  return {
+    ...opened,
+    async [Symbol.asyncDispose]() {
+      await opened[Symbol.asyncDispose]();
+      server.closeAllConnections();
+      server.close();
+    },
+  };
+}
+
+/** Opens the page of somebody else's server. */
+export async function openUrl(url: string, viewport?: ViewportSize): Promise<BrowserPage> {
   const browser = await chromium.launch({ executablePath: chromiumPath(), args: CHROMIUM_FLAGS });
-  const page = await browser.newPage();
+  const page = await browser.newPage(viewport && { viewport });
   const errors: string[] = [];
   page.on('pageerror', (error) => errors.push(String(error)));
   page.on('console', (message) => {
     if (message.type() === 'error') errors.push(message.text());
   });
-  await page.goto(`http://127.0.0.1:${port}/?${new URLSearchParams(query).toString()}`);
+  await page.goto(url);
   return {
     page,
     errors,
-    async [Symbol.asyncDispose]() {
-      await browser.close();
-      server.closeAllConnections();
-      server.close();
-    },
+    [Symbol.asyncDispose]: () => browser.close(),
   };
 }
 
