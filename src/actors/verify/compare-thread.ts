@@ -6,6 +6,7 @@ import { compareRow, type Row } from './compare-row.ts';
 import type { ItemStore, StoredItem } from './item-store.ts';
 import type { Mirror, Repair, StoredCursor, ThreadRow } from './mirror.ts';
 import { isEnded } from './next-word.ts';
+import { ShownRows } from './shown-rows.ts';
 import { isReverted, type Revert } from './reverts.ts';
 import { readSessionFile, type SessionFileRead } from './read-session-file.ts';
 
@@ -26,6 +27,8 @@ export interface Comparison {
   items: number;
   /** Bytes of files that the tail has not read yet. */
   behind: Map<string, number>;
+  /** Rows are being marked as taken back at this moment: the thread says so, and they do not yet. */
+  isReverting: boolean;
   /** Rows that only runs account for: what Codex printed, and never wrote. */
   ofRuns: number;
   /** Rows that a file may have held that is not there any more. */
@@ -76,13 +79,14 @@ export async function compareThread(
     comparison.row !== null && (await mirror.threadsWithRuns()).has(comparison.row._id);
   const rules = new Rules(comparison, { store, machineId, redaction, isOpen });
   rules.checkFiles();
-  for await (const row of mirror.rows(thread.threadId)) rules.checkRow(row, store.match(row.key));
+  for await (const row of mirror.rows(thread.threadId)) rules.checkRow(row, store.match(row));
   let last = '';
   for (const item of store.unmatched()) {
     // Two files of a thread may both hold it.
     if (item.key !== last) rules.checkMissing(item);
     last = item.key;
   }
+  rules.checkShown();
   rules.checkCounters();
   return comparison;
 }
@@ -105,6 +109,7 @@ class Rules {
   readonly #stale: ReadonlySet<string>;
   /** What the thread's counters would be by its rows as they are, and by the files. */
   readonly #byRows = { messageCount: 0, lastMessageAt: 0 };
+  readonly #shown = new ShownRows();
   readonly #byFiles = { messageCount: 0, lastMessageAt: 0 };
 
   constructor(comparison: Comparison, { store, machineId, redaction, isOpen }: RulesOptions) {
@@ -158,6 +163,9 @@ class Rules {
       }),
     );
     if (first == null || others.includes(null)) return;
+    if (first.field === 'reverted' && row.reverted !== true) {
+      comparison.isReverting ||= isReverted(row, comparison.row?.reverts ?? []);
+    }
     this.#add({
       ...this.#about(row, 'differs'),
       ...first,
@@ -204,18 +212,39 @@ class Rules {
     }
   }
 
+  /** What runs showed, now that it is known what the files have of it. */
+  checkShown(): void {
+    const rows = this.#shown.all();
+    const isAllRead = this.#stale.size === 0 && this.#comparison.behind.size === 0;
+    const filed = rows.length > 0 && isAllRead ? this.#store.matched() : [];
+    const doubled = this.#shown.alsoFiled(filed);
+    for (const row of rows) {
+      if (!doubled.has(row)) countMessage(this.#byFiles, row, row.reverted === true);
+      else {
+        this.#comparison.ofRuns -= 1;
+        this.#addExtra(row);
+      }
+    }
+  }
+
   #checkExtra(row: Row, isDoubled: boolean): void {
     const isOfRun = row.provisional === true || row.runId !== undefined;
     // `messages:create` names a row by its own id.
     const isKnown = !isDoubled && (isOfRun || row.key === `row/${row._id}`);
-    if (isKnown) this.#comparison.ofRuns += 1;
-    else if (!isDoubled && !this.#judges(row)) this.#comparison.ofGoneFiles += 1;
+    if (isKnown) {
+      this.#comparison.ofRuns += 1;
+      if (this.#shown.add(row)) return;
+    } else if (!isDoubled && !this.#judges(row)) this.#comparison.ofGoneFiles += 1;
     else {
-      const { id, seen } = seenRow(row);
-      this.#add({ ...this.#about(row, 'extra'), row: excerptOf(row.text), remove: { id, seen } });
+      this.#addExtra(row);
       return;
     }
     countMessage(this.#byFiles, row, row.reverted === true);
+  }
+
+  #addExtra(row: Row): void {
+    const { id, seen } = seenRow(row);
+    this.#add({ ...this.#about(row, 'extra'), row: excerptOf(row.text), remove: { id, seen } });
   }
 
   /** Of what a migration left out only the row is there, under a key of the older form. */
@@ -277,6 +306,7 @@ function emptyComparison(thread: VerifiedThread): Comparison {
     rows: 0,
     items: 0,
     behind: new Map(),
+    isReverting: false,
     ofRuns: 0,
     ofGoneFiles: 0,
     differences: [],

@@ -32,6 +32,12 @@ export interface ItemPlace {
   isBehind: boolean;
 }
 
+interface MatchedRow {
+  key: string;
+  runId?: string;
+  createdAt: number;
+}
+
 /** KiB. */
 const CACHE = 16 * 1024;
 
@@ -48,6 +54,7 @@ export class ItemStore {
       CREATE TABLE items (
         key TEXT, file INTEGER, item TEXT, offset INTEGER, lineLength INTEGER,
         isBehind INTEGER, isAllBehind INTEGER, isMatched INTEGER DEFAULT 0, kind TEXT, role TEXT,
+        runId TEXT, createdAt INTEGER,
         PRIMARY KEY (key, file)
       );
       CREATE INDEX unmatched ON items (isMatched, key);
@@ -62,7 +69,9 @@ export class ItemStore {
         isBehind = max(isBehind, :isBehind)
       WHERE key = :key AND file = :file`);
     this.#select = this.#database.prepare('SELECT * FROM items WHERE key = ?');
-    this.#mark = this.#database.prepare('UPDATE items SET isMatched = 1 WHERE key = ?');
+    this.#mark = this.#database.prepare(
+      'UPDATE items SET isMatched = 1, runId = :runId, createdAt = :createdAt WHERE key = :key',
+    );
   }
 
   put(item: ThreadItem, place: ItemPlace): void {
@@ -82,10 +91,24 @@ export class ItemStore {
   }
 
   /** As `get`, and notes that there is a row for it. */
-  match(key: string): StoredItem[] {
+  match({ key, runId, createdAt }: MatchedRow): StoredItem[] {
     const found = this.get(key);
-    if (found.length > 0) this.#mark.run(key);
+    if (found.length > 0) this.#mark.run({ key, runId: runId ?? null, createdAt });
     return found;
+  }
+
+  /** Those with a row, and what that row says besides. */
+  *matched(): Generator<{ item: ThreadItem; runId: string | undefined; createdAt: number }> {
+    const rows = this.#database
+      .prepare('SELECT item, runId, createdAt FROM items WHERE isMatched = 1')
+      .iterate();
+    for (const { item, runId, createdAt } of rows) {
+      yield {
+        item: parsedItem(item),
+        runId: runId === null ? undefined : String(runId),
+        createdAt: Number(createdAt),
+      };
+    }
   }
 
   /** Those without a row. */
@@ -167,12 +190,16 @@ function contentForm({ kind, role = '', ts, text = '' }: Content): string {
   return JSON.stringify([kind, role, ts, hash]);
 }
 
+function parsedItem(json: unknown): ThreadItem {
+  // What `put` wrote.
+  return JSON.parse(String(json)) as ThreadItem;
+}
+
 function storedItem(row: Record<string, unknown>): StoredItem {
   return {
     key: String(row['key']),
     file: Number(row['file']),
-    // What `put` wrote.
-    item: JSON.parse(String(row['item'])) as ThreadItem,
+    item: parsedItem(row['item']),
     offset: Number(row['offset']),
     lineLength: Number(row['lineLength']),
     isBehind: row['isBehind'] === 1,

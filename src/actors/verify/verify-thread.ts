@@ -28,6 +28,12 @@ export interface VerifyThreadOptions extends CompareOptions {
 
 /** A thread that is written at this moment is compared again; one that never rests is left for another time. */
 const MAX_ATTEMPTS = 4;
+/**
+ * Milliseconds, and how often. The rows that a revert takes back are marked in transactions of
+ * their own behind that which tells of it. What is not marked after that long is a difference.
+ */
+const REVERT_PAUSE = 500;
+const MAX_WAITS = 20;
 /** More than one where a repair has more to do than it can hold at once, or counters to set after rows. */
 const MAX_REPAIRS = 50;
 
@@ -64,15 +70,34 @@ async function compareAtRest(
   options: VerifyThreadOptions,
 ): Promise<{ comparison: Comparison; isChanging: boolean }> {
   let current = thread;
+  let waits = 0;
   for (let attempt = 1; ; attempt += 1) {
     const comparison = await compareThread(current, options);
     const isClean = comparison.differences.length === 0 && comparison.unreadable.length === 0;
     if (isClean) return { comparison, isChanging: false };
     const latest = await withFreshCursors(current, options);
-    if (hasSameCursors(current, latest)) return { comparison, isChanging: false };
+    if (comparison.isReverting && waits < MAX_WAITS) {
+      await pause(REVERT_PAUSE);
+      waits += 1;
+      attempt -= 1;
+      current = latest;
+      continue;
+    }
+    const isAtRest =
+      hasSameCursors(current, latest) && (await hasSameCounters(comparison, options.mirror));
+    if (isAtRest) return { comparison, isChanging: false };
     if (attempt === MAX_ATTEMPTS) return { comparison, isChanging: true };
     current = latest;
   }
+}
+
+async function hasSameCounters({ thread, row }: Comparison, mirror: Mirror): Promise<boolean> {
+  const latest = await mirror.thread(thread.threadId);
+  return latest?.messageCount === row?.messageCount && latest?.lastMessageAt === row?.lastMessageAt;
+}
+
+async function pause(milliseconds: number): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, milliseconds));
 }
 
 async function withFreshCursors(
