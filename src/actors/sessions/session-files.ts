@@ -136,8 +136,8 @@ export class SessionFiles {
   }
 
   /**
-   * The file is gone. Returns where its session is now, if it was read last where it is no
-   * more: those files have to be looked at again, so that the thread says where it is.
+   * The file is gone. Returns what has to be looked at again, so that the thread says where its
+   * session is: where that is now, if it was read here last, or where it was, if it is nowhere.
    */
   remove(path: string): readonly string[] {
     this.#change(path, () => this.#entries.delete(path));
@@ -145,7 +145,10 @@ export class SessionFiles {
     const left = (this.#present.get(session) ?? []).filter((other) => other !== path);
     if (left.length === 0) this.#present.delete(session);
     else this.#present.set(session, left);
-    if (this.#latest.get(session) !== path) return [];
+    const latest = this.#latest.get(session);
+    if (latest !== path) {
+      return latest !== undefined && left.length === 0 && this.isMissed(latest) ? [latest] : [];
+    }
     for (const other of left) this.notice(other);
     return left;
   }
