@@ -176,12 +176,7 @@ export class SessionFiles {
   /** Whether Convex takes it that the session is here: it was read here last. */
   isHeldPresent(path: string): boolean {
     const cursor = this.#cursors.get(path);
-    return (
-      cursor !== undefined &&
-      cursor.offset > 0 &&
-      cursor.deleted !== true &&
-      this.latest(path)?.path === path
-    );
+    return cursor !== undefined && cursor.deleted !== true && this.latest(path)?.path === path;
   }
 
   /** The same, and it is not here. */

@@ -1,5 +1,5 @@
 /** Session files that somebody deletes: their rows stay, and their thread says so. */
-import { copyFileSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { Mirror, startSessions, type SessionsHarness } from '../../support/sessions-harness.ts';
@@ -56,6 +56,18 @@ test('one that was deleted while the bridge was down says so at the next start, 
   other.user('elsewhere');
   await run(() => mirror.texts(other.threadId).length === 1);
   expect(mirror.jobs.slice(jobs).map(({ thread }) => thread.resumeId)).toEqual([other.threadId]);
+});
+
+test('one that lost its lines before, and only then is deleted, says so', async () => {
+  await using watch = startSessions({ root, mirror });
+  await watch.until(() => mirror.texts(session.threadId).length === 1);
+  await watch.settled();
+  truncateSync(session.path, 20);
+  await watch.until(() => mirror.cursors.get(session.path)?.offset === 0);
+  await watch.settled();
+  rmSync(session.path);
+  await watch.until(isGone);
+  expect(deletions()).toBe(1);
 });
 
 test('one whose compressed form is deleted before anybody has read it says so too', async () => {
