@@ -105,7 +105,9 @@ export function threadChanges(
   const historyMode = withHistoryMode(row, patch);
   if (historyMode !== undefined) wanted.historyMode = historyMode;
   Object.assign(wanted, whereItsFileIs(row, patch));
-  if (patch.archived !== undefined) wanted.archived = patch.archived;
+  if (patch.archived === true || (patch.archived === false && isInArchive(row))) {
+    wanted.archived = patch.archived;
+  }
   if (patch.projectId !== undefined) wanted.projectId = patch.projectId;
   if (patch.parentThreadId !== undefined) wanted.parentThreadId = patch.parentThreadId;
   if (patch.cwd !== undefined) wanted.cwd = patch.cwd;
@@ -127,6 +129,11 @@ export function withHistoryMode(
   const { historyMode: known } = row;
   if (historyMode === undefined || known === undefined) return known ?? historyMode;
   return known === historyMode ? known : 'migrated';
+}
+
+/** A file that leaves Codex's folder takes its thread along; what is archived elsewhere stays so. */
+function isInArchive({ rolloutPath }: Pick<Doc<'threads'>, 'rolloutPath'>): boolean {
+  return /[/\\]archived_sessions[/\\][^/\\]*$/.test(rolloutPath ?? '');
 }
 
 /** Any of its files that is read is there; only of the one read last it matters that it is gone. */

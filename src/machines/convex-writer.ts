@@ -3,7 +3,8 @@
  * acknowledges each. Senders wait for their acknowledgements: that is what bounds
  * the memory. One thread's jobs are written in order, never two at a time.
  *
- * paused             Convex is away, or not heard of yet: jobs wait
+ * paused             Convex is away, or not heard of yet: jobs wait, but those of session
+ *                    files, which are read again
  * recalling.asking   Convex is there: asking for the unconfirmed rows of an earlier life
  * recalling.waiting  that failed; it is tried again after RECALL_BACKOFF
  * writing            committing
@@ -39,7 +40,13 @@ import {
   type WriteResult,
 } from './protocol.ts';
 import { tell } from './tell.ts';
-import { append, emptyQueue, type QueuedJob, type WriteQueue } from './write-queue.ts';
+import {
+  append,
+  emptyQueue,
+  type QueuedJob,
+  withoutSender,
+  type WriteQueue,
+} from './write-queue.ts';
 
 /** To the committer, the actor that knows Convex. Answered in any order. */
 export type CommitterCommand =
@@ -233,6 +240,23 @@ export const convexWriter = setup({
       enqueue.assign({ inFlight, open: true });
     }),
     suspend: assign({ open: false }),
+    /** Those who read them have stopped, and go on from what Convex holds when it is back. */
+    forgetFiles: enqueueActions(({ context, enqueue }) => {
+      const sender = SYSTEM.sessions;
+      let { inFlight } = context;
+      for (const [jobId, { from }] of Object.entries(inFlight)) {
+        if (from !== sender) continue;
+        inFlight = without(inFlight, jobId);
+        enqueue.cancel(`overdue-${jobId}`);
+        enqueue.cancel(`retry-${jobId}`);
+        enqueue.sendTo('committer', { type: 'commit.forget', jobId });
+      }
+      enqueue.assign({
+        inFlight,
+        queue: withoutSender(context.queue, sender),
+        held: context.held.filter(({ from }) => from !== sender),
+      });
+    }),
     giveUp: enqueueActions(({ context, event, system, enqueue }) => {
       assertEvent(event, 'commit.failed');
       const { jobId, error } = event;
@@ -344,7 +368,7 @@ export const convexWriter = setup({
       { guard: 'isClosed', actions: 'park' },
       { actions: 'retry' },
     ],
-    'convex.offline': '.paused',
+    'convex.offline': { target: '.paused', actions: 'forgetFiles' },
   },
   states: {
     paused: {

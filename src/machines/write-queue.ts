@@ -24,6 +24,12 @@ export function append(queue: WriteQueue, entry: QueuedJob): WriteQueue {
   return { waiting: [...queue.waiting, entry], bytes: queue.bytes + entry.job.bytes };
 }
 
+/** Without the jobs of one sender. */
+export function withoutSender(queue: WriteQueue, sender: SystemId): WriteQueue {
+  const waiting = queue.waiting.filter(({ from }) => from !== sender);
+  return { waiting, bytes: waiting.reduce((bytes, { job }) => bytes + job.bytes, 0) };
+}
+
 /** What may be taken now: a busy lane waits, and history may be told to wait. */
 export interface Openings {
   laneOf: (entry: QueuedJob) => string;

@@ -109,7 +109,7 @@ describe('thread identity', () => {
     });
   });
 
-  it('is archived when its file says so, stays so while nothing is said, and comes back', async () => {
+  it('is archived when its file is, stays so while nothing is said, and comes back with its file', async () => {
     const convex = backend();
     const archivedAfter = async (patch: object) => {
       await convex.mutation(api.threads.upsertFromStream, {
@@ -119,9 +119,27 @@ describe('thread identity', () => {
       return (await convex.query(api.threads.byId, { id: CODEX_ID }))?.archived;
     };
     expect(await archivedAfter({})).toBe(false);
-    expect(await archivedAfter({ archived: true })).toBe(true);
+    const there = { rolloutPath: '/codex/archived_sessions/a.jsonl', archived: true };
+    const back = { rolloutPath: '/codex/sessions/2026/01/01/a.jsonl', archived: false };
+    expect(await archivedAfter(there)).toBe(true);
     expect(await archivedAfter({ model: 'm' })).toBe(true);
-    expect(await archivedAfter({ archived: false })).toBe(false);
+    expect(await archivedAfter(back)).toBe(false);
+  });
+
+  it('that was archived, but not its file, stays so wherever that moves', async () => {
+    const convex = backend();
+    const day = '/codex/sessions/2026/01/01';
+    for (const patch of [
+      { archived: true },
+      { archived: false, rolloutPath: `${day}/a.jsonl` },
+      { archived: false, rolloutPath: `${day}/a.jsonl.zst` },
+    ]) {
+      await convex.mutation(api.threads.upsertFromStream, {
+        machineId: MACHINE,
+        thread: { resumeId: CODEX_ID, source: 'external', ...patch },
+      });
+      expect((await convex.query(api.threads.byId, { id: CODEX_ID }))?.archived).toBe(true);
+    }
   });
 });
 

@@ -193,13 +193,13 @@ describe('writing', () => {
 describe('while Convex is away', () => {
   beforeEach(() => {
     writing.goOnline();
-    writing.submit(writeJob('a'));
-    writing.submit(writeJob('b'));
+    writing.submit(writeJob('a', { origin: 'run' }), 'runs');
+    writing.submit(writeJob('b', { origin: 'run' }), 'runs');
     writing.send({ type: 'convex.offline', reason: 'gone' });
   });
 
   test('jobs wait, and go on in order when it is back', () => {
-    writing.submit(writeJob('c'));
+    writing.submit(writeJob('c', { origin: 'run' }), 'runs');
     expect(state()).toBe('paused');
     expect(writing.started()).toEqual(['a', 'b']);
     writing.send({ type: 'convex.online' });
@@ -229,6 +229,23 @@ describe('while Convex is away', () => {
     expect(writing.started()).toEqual(['a', 'b', 'a']);
     writing.clock.increment(15_000);
     expect(writing.started()).toEqual(['a', 'b', 'a']);
+  });
+
+  test('what was read of session files is forgotten: they are read again from what Convex holds', () => {
+    writing.send({ type: 'convex.online' });
+    for (const id of ['f1', 'f2', 'f3', 'f4', 'f5', 'f6']) writing.submit(fileJob(id, id));
+    expect(writing.snapshot().context.queue).toMatchObject({ waiting: { length: 2 } });
+    writing.fail('f1');
+    writing.send({ type: 'convex.offline', reason: 'gone' });
+    expect(writing.snapshot().context.queue).toEqual({ waiting: [], bytes: 0 });
+    const forgotten = writing.commands.filter(({ type }) => type === 'commit.forget');
+    expect(forgotten).toHaveLength(5);
+    const started = writing.started().length;
+    writing.clock.increment(60 * 60_000);
+    writing.report({ type: 'commit.done', jobId: 'f2', attempt: 1, result: written });
+    writing.send({ type: 'convex.online' });
+    expect(writing.started().slice(started)).toEqual(['a', 'b']);
+    expect(answers().filter(({ to }) => to === 'sessions')).toEqual([]);
   });
 });
 

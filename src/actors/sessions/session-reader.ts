@@ -62,8 +62,6 @@ export class SessionReader {
   #lastRead = { position: 0, bytes: Buffer.alloc(0) };
   /** The cursor has news that no batch has carried yet. */
   #owesCursor = false;
-  /** The session was read elsewhere before: it was archived, restored, compressed or unpacked. */
-  #hasMoved = false;
   #stopped = false;
 
   constructor(options: SessionReaderOptions) {
@@ -198,7 +196,7 @@ export class SessionReader {
     const { files, path } = this.#options;
     const latest = files.latest(path);
     if (latest === undefined || latest.path === path || files.isCopy(path)) return;
-    this.#hasMoved = this.#owesCursor = true;
+    this.#owesCursor = true;
   }
 
   /** A file that was truncated or rewritten is read from its start; keys keep it from doubling rows. */
@@ -322,15 +320,12 @@ export class SessionReader {
         `neither name nor content of ${path} names a thread`,
       );
     }
-    const archived = isArchived(path);
     // The end of a file that is deleted is read all the same; but it may be elsewhere by now.
     const speaks = isThere && !files.isCopy(path);
     const thread = {
       ...described,
       resumeId,
-      ...(speaks ? { rolloutPath: path } : {}),
-      // A thread that was archived elsewhere than in this folder stays so.
-      ...(speaks && (archived || this.#hasMoved) ? { archived } : {}),
+      ...(speaks && { rolloutPath: path, archived: isArchived(path) }),
     };
     const cursor: FileCursor = {
       ...before,

@@ -98,7 +98,7 @@ export async function comparePlaces(mirror: Mirror, files: ModelFiles): Promise<
         ? isDeleted
         : !isDeleted &&
           here.some(({ path }) => path === rolloutPath) &&
-          (isCopied || thread.archived === rolloutPath.startsWith(files.archive));
+          thread.archived === rolloutPath.startsWith(files.archive);
     if (isRight) continue;
     const is = JSON.stringify({ rolloutPath, archived: thread.archived, isDeleted });
     problems.push(`${threadId} says ${is}; it is at ${here.map(({ path }) => path).join(', ')}`);
