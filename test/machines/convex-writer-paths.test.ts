@@ -25,7 +25,7 @@ const explorations: Record<string, WriterEvent[]> = {
     { type: 'convex.online' },
     { type: 'convex.offline', reason: 'gone' },
     { type: 'shutdown' },
-    { type: 'write.submit', from: 'sessions', job },
+    { type: 'write.submit', from: 'runs', job },
     { type: 'write.submit', from: 'sessions', job: next },
     { type: 'write.pieces', threadId: 't', pieces: [] },
     { type: 'run.expected', runId: 'r', threadId: 't', cwd: '/w', startedAt: 1 },
