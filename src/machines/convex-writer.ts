@@ -16,8 +16,10 @@ import { BridgeError } from '../errors.ts';
 import {
   type ExpectedRun,
   type ExpectedRuns,
+  maySettle,
   mustWait,
   runsOfSession,
+  settlingJob,
   withFileSeen,
   withRecalled,
   withSettled,
@@ -40,13 +42,7 @@ import {
   type WriteResult,
 } from './protocol.ts';
 import { tell } from './tell.ts';
-import {
-  append,
-  emptyQueue,
-  type QueuedJob,
-  withoutSender,
-  type WriteQueue,
-} from './write-queue.ts';
+import { append, emptyQueue, type QueuedJob, ofRuns, type WriteQueue } from './write-queue.ts';
 
 /** To the committer, the actor that knows Convex. Answered in any order. */
 export type CommitterCommand =
@@ -238,14 +234,18 @@ export const convexWriter = setup({
         start(enqueue, next);
       }
       enqueue.assign({ inFlight, open: true });
+      // What the files say comes first: they are read again.
+      for (const run of Object.values(context.runs)) {
+        if (maySettle(run)) raiseSettling(enqueue, run.runId);
+      }
     }),
     suspend: assign({ open: false }),
     /** Those who read them have stopped, and go on from what Convex holds when it is back. */
     forgetFiles: enqueueActions(({ context, enqueue }) => {
-      const sender = SYSTEM.sessions;
-      let { inFlight } = context;
+      let { inFlight, runs } = context;
+      for (const { settles } of context.queue.waiting) runs = withSettled(runs, settles, false);
       for (const [jobId, { from }] of Object.entries(inFlight)) {
-        if (from !== sender) continue;
+        if (from !== SYSTEM.sessions) continue;
         inFlight = without(inFlight, jobId);
         enqueue.cancel(`overdue-${jobId}`);
         enqueue.cancel(`retry-${jobId}`);
@@ -253,8 +253,9 @@ export const convexWriter = setup({
       }
       enqueue.assign({
         inFlight,
-        queue: withoutSender(context.queue, sender),
-        held: context.held.filter(({ from }) => from !== sender),
+        runs,
+        queue: ofRuns(context.queue),
+        held: context.held.filter(({ from }) => from !== SYSTEM.sessions),
       });
     }),
     giveUp: enqueueActions(({ context, event, system, enqueue }) => {
@@ -376,6 +377,7 @@ export const convexWriter = setup({
       on: {
         'convex.online': [{ guard: 'isRecalled', target: 'writing' }, { target: 'recalling' }],
         'convex.offline': undefined,
+        'run.settle': undefined,
         // Nothing can be written now; the session files keep it.
         shutdown: 'stopped',
       },
@@ -464,23 +466,6 @@ function raiseSettling(enqueue: Enqueue, runId: string): void {
   const id = `settle-${runId}`;
   enqueue.cancel(id);
   enqueue.raise({ type: 'run.settle', runId }, { delay: 'SETTLE_DELAY', id });
-}
-
-/** Nothing says that a row is final without the run's file, unless there is no file. */
-function maySettle(run: ExpectedRun): boolean {
-  return run.ended && !run.settled && (run.resumeId === undefined || run.fileSeen);
-}
-
-function settlingJob(run: ExpectedRun): QueuedJob {
-  const job: WriteJob = {
-    id: `settle-${run.runId}`,
-    origin: 'run',
-    priority: 'live',
-    thread: { threadId: run.threadId, source: 'bridge' },
-    items: [],
-    bytes: 0,
-  };
-  return { job, from: null, settles: run.runId };
 }
 
 function isRefusal(event: WriterEvent): boolean {

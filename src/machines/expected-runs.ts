@@ -60,9 +60,13 @@ export function withFileSeen(runs: ExpectedRuns, resumeId: string | undefined): 
   };
 }
 
-export function withSettled(runs: ExpectedRuns, runId: string): ExpectedRuns {
-  const run = runs[runId];
-  return run ? { ...runs, [runId]: { ...run, settled: true } } : runs;
+export function withSettled(
+  runs: ExpectedRuns,
+  runId: string | undefined,
+  settled = true,
+): ExpectedRuns {
+  const run = runs[runId ?? ''];
+  return run ? { ...runs, [run.runId]: { ...run, settled } } : runs;
 }
 
 export function runsOfSession(runs: ExpectedRuns, resumeId: string | undefined): ExpectedRun[] {
@@ -114,4 +118,22 @@ function withoutOldest(runs: ExpectedRuns): ExpectedRuns {
 function withoutRun(runs: ExpectedRuns, runId: string): ExpectedRuns {
   const { [runId]: _, ...others } = runs;
   return others;
+}
+
+/** Nothing says that a row is final without the run's file, unless there is no file. */
+export function maySettle(run: ExpectedRun): boolean {
+  return run.ended && !run.settled && (run.resumeId === undefined || run.fileSeen);
+}
+
+/** Gives the rows that nobody confirmed their final keys. */
+export function settlingJob(run: ExpectedRun): QueuedJob {
+  const job: WriteJob = {
+    id: `settle-${run.runId}`,
+    origin: 'run',
+    priority: 'live',
+    thread: { threadId: run.threadId, source: 'bridge' },
+    items: [],
+    bytes: 0,
+  };
+  return { job, from: null, settles: run.runId };
 }

@@ -3,7 +3,7 @@
  * Work of one thread (its lane) never overtakes itself; among threads, live work
  * overtakes history.
  */
-import type { SystemId, WriteJob } from './protocol.ts';
+import { SYSTEM, type SystemId, type WriteJob } from './protocol.ts';
 
 export interface QueuedJob {
   job: WriteJob;
@@ -24,9 +24,11 @@ export function append(queue: WriteQueue, entry: QueuedJob): WriteQueue {
   return { waiting: [...queue.waiting, entry], bytes: queue.bytes + entry.job.bytes };
 }
 
-/** Without the jobs of one sender. */
-export function withoutSender(queue: WriteQueue, sender: SystemId): WriteQueue {
-  const waiting = queue.waiting.filter(({ from }) => from !== sender);
+/** What only a run can give: session files are read again, and after them runs are settled again. */
+export function ofRuns(queue: WriteQueue): WriteQueue {
+  const waiting = queue.waiting.filter(
+    ({ from, settles }) => from !== SYSTEM.sessions && settles === undefined,
+  );
   return { waiting, bytes: waiting.reduce((bytes, { job }) => bytes + job.bytes, 0) };
 }
 

@@ -362,6 +362,32 @@ describe('rows of a run that its file lacks', () => {
     expect(settlings()).toBe(1);
   });
 
+  test.each(['a due time', 'a settling that waits its turn'])(
+    'are not settled before the file that is read again: an outage puts %s off to 90 s after it',
+    (what) => {
+      writing.send({ type: 'run.session', runId: 'r1', resumeId: 'codex' });
+      writing.send({ type: 'run.ended', runId: 'r1' });
+      writing.submit(fileJob('f1', 'codex'));
+      writing.done('f1');
+      writing.clock.increment(80_000);
+      writing.submit(fileJob('f2', 'codex'));
+      // Its thread is still being written, so the settling has to wait.
+      if (what !== 'a due time') writing.clock.increment(10_000);
+      expect(writing.snapshot().context.queue.waiting).toHaveLength(what === 'a due time' ? 0 : 1);
+      writing.send({ type: 'convex.offline', reason: 'gone' });
+      writing.clock.increment(1_000_000);
+      writing.send({ type: 'convex.online' });
+      writing.submit(fileJob('f3', 'codex'));
+      writing.clock.increment(80_000);
+      expect(settlings()).toBe(0);
+      writing.done('f3');
+      writing.clock.increment(89_999);
+      expect(settlings()).toBe(0);
+      writing.clock.increment(1);
+      expect(settlings()).toBe(1);
+    },
+  );
+
   test('are settled too when an earlier life left them and their file was read', () => {
     writing.stop();
     writing = startWriting();
