@@ -313,6 +313,36 @@ describe('threads that come from another', () => {
     ]);
   });
 
+  test('a sub-agent of the older kind, which is given nothing, names its parent and counts its own tokens', async () => {
+    const [parentId, childId] = [
+      '01a207c8-2c0b-7490-bd46-b7d96dbfd69e',
+      '01a207c8-2d12-75d2-bdc1-b3557591f969',
+    ];
+    const mirror = mirroredFiles();
+    await mirror.take(fixture('0.130.0/spawn/rollout.jsonl'));
+    await mirror.take(fixture('0.130.0/spawn/rollout-1.jsonl'));
+    const parent = await mirror.thread(parentId);
+    expect(parent).not.toHaveProperty('parentThreadId');
+    expect(parent).toMatchObject({ usage: { totalTokens: 45 } });
+    expect(await mirror.thread(childId)).toMatchObject({
+      parentThreadId: parentId,
+      usage: { totalTokens: 30 },
+    });
+    expect(await mirror.conversation(parentId)).toEqual([
+      'user: SCN:spawn please',
+      'assistant: Child finished; parent done.',
+    ]);
+    expect(await mirror.conversation(childId)).toEqual([
+      'user: SCN:child do the child thing',
+      'assistant: child result text',
+    ]);
+    const tools = (await mirror.rows(parentId)).filter(({ kind }) => kind === 'mcp');
+    expect(tools.map(({ text, data }) => [text, data?.['status']])).toEqual([
+      ['spawn_agent', 'completed'],
+      ['wait_agent', 'completed'],
+    ]);
+  });
+
   test('a review and its child have each their own items', async () => {
     const mirror = mirroredFiles();
     await mirror.take(fixture('0.169.0/review/rollout.jsonl'));
