@@ -68,6 +68,8 @@ export interface WriteJob {
   priority: 'live' | 'history';
   thread: ThreadPatch;
   items: ThreadItem[];
+  /** How many items, the first ones, were read before their file said in which directory it works. */
+  withoutDirectory?: number;
   cursor?: FileCursor;
   /** The stored cursor as the sender knows it; absent: there is none. If another is stored, `cursor` does not move. */
   after?: CursorPlace;

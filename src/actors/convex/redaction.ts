@@ -78,12 +78,18 @@ export class Redaction {
 
   job(job: WriteJob, directory: string | undefined): WriteJob {
     const redactor = this.in(directory);
-    if (redactor === null) return job;
-    const { cursor } = job;
+    const { cursor, withoutDirectory = 0 } = job;
+    // As each line was read, and not as the batch ended: where it ends is a matter of chance.
+    const before = withoutDirectory > 0 ? this.in(undefined) : null;
+    const items = job.items.map((item, n) => {
+      const redacts = n < withoutDirectory ? before : redactor;
+      return redacts?.item(item) ?? item;
+    });
+    if (redactor === null) return { ...job, items };
     return {
       ...job,
       thread: redactor.thread(job.thread),
-      items: job.items.map((item) => redactor.item(item)),
+      items,
       ...(cursor && { cursor: withoutQuotes(cursor, redactor) }),
     };
   }

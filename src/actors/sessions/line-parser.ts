@@ -41,6 +41,8 @@ export interface ParsedLines {
   quarantine: QuarantinedLine[];
   /** Of the items, about. */
   bytes: number;
+  /** How many of the items, the first ones, come before the file has said where it works. */
+  withoutDirectory: number;
 }
 
 /** Bytes. Longer lines are condensed: to parse one would cost several times as much memory. */
@@ -55,6 +57,7 @@ export class FileParser implements LineParser {
   readonly #parserVersion: number;
   #splitter = splitterFrom(0);
   #parsedTo = 0;
+  #hasDirectory = false;
 
   constructor(reader: RolloutReader, parserVersion: number) {
     this.#reader = reader;
@@ -67,7 +70,13 @@ export class FileParser implements LineParser {
   }
 
   push(chunk: Buffer, from: number): ParsedLines {
-    const parsed: ParsedLines = { items: [], places: [], quarantine: [], bytes: 0 };
+    const parsed: ParsedLines = {
+      items: [],
+      places: [],
+      quarantine: [],
+      bytes: 0,
+      withoutDirectory: 0,
+    };
     for (const line of this.#splitter.push(chunk)) {
       const { items, quarantine } = readLine(this.#reader, line, this.#parserVersion);
       const { offset, length } = line;
@@ -76,6 +85,8 @@ export class FileParser implements LineParser {
       parsed.quarantine.push(...quarantine);
       if (items.length === 0) continue;
       parsed.items.push(...items);
+      this.#hasDirectory ||= this.#reader.thread.cwd !== undefined;
+      if (!this.#hasDirectory) parsed.withoutDirectory += items.length;
       for (const { key } of items) parsed.places.push({ key, offset, length });
       parsed.bytes += Math.min(length, MAX_CONDENSED_LENGTH) + items.length * ITEM_OVERHEAD;
     }

@@ -281,7 +281,14 @@ export class SessionReader {
 
   async #readBatch(file: SessionFile, parser: LineParser, end: number): Promise<Batch> {
     const { offset } = this.#cursor;
-    const batch: Batch = { items: [], bytes: 0, places: [], quarantine: [], isLast: false };
+    const batch: Batch = {
+      items: [],
+      bytes: 0,
+      places: [],
+      quarantine: [],
+      withoutDirectory: 0,
+      isLast: false,
+    };
     while (
       batch.items.length < BATCH_ITEMS &&
       batch.bytes < BATCH_BYTES &&
@@ -296,11 +303,13 @@ export class SessionReader {
       }
       // A copy: the parser keeps what it is given.
       this.#lastRead = { position, bytes: Buffer.from(chunk) };
-      const { items, places, quarantine, bytes } = await parser.push(chunk, offset);
+      const parsed = await parser.push(chunk, offset);
+      const { items, places, quarantine, bytes, withoutDirectory } = parsed;
       batch.items.push(...items);
       batch.places.push(...places);
       batch.quarantine.push(...quarantine);
       batch.bytes += bytes;
+      batch.withoutDirectory += withoutDirectory;
     }
     return batch;
   }
@@ -308,7 +317,7 @@ export class SessionReader {
   async #propose(
     file: SessionFile,
     { thread: described, parsedTo: offset }: ParserState,
-    { items, bytes, places, quarantine, isLast }: Batch,
+    { items, bytes, places, quarantine, withoutDirectory, isLast }: Batch,
     { length, live, isThere }: { length: number; live: boolean; isThere: boolean },
   ): Promise<WriteJob> {
     const { files, path, parserVersion, nextJobId } = this.#options;
@@ -352,6 +361,7 @@ export class SessionReader {
       priority: live && isNearEnd ? 'live' : 'history',
       thread,
       items,
+      withoutDirectory,
       // A cursor of a place that the session has left would say that it was read there last.
       ...(isThere && { cursor }),
       ...(isThere && this.#stored && { after: placeOf(this.#stored) }),

@@ -2,6 +2,7 @@ import { mkdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { Redaction } from '../../../src/actors/convex/redaction.ts';
+import type { WriteJob } from '../../../src/machines/protocol.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 const key = `ghp_${'a1B2'.repeat(9)}`;
@@ -32,6 +33,21 @@ test('a directory is known by its other name too', () => {
   mkdirSync(real);
   symlinkSync(real, join(folder.path, 'link'));
   expect(redactionOffIn(join(folder.path, 'link')).text(key, real)).toBe(key);
+});
+
+test('what a file tells before it names its directory is redacted, the rest of the batch is not', () => {
+  const item = (n: number) => ({ key: `${n}`, kind: 'message' as const, text: key, ts: n });
+  const job: WriteJob = {
+    id: 'j',
+    origin: 'file',
+    priority: 'live',
+    thread: { source: 'external', cwd: '/srv/open' },
+    items: [item(1), item(2)],
+    withoutDirectory: 1,
+    bytes: 0,
+  };
+  const { items } = redactionOffIn('/srv/open').job(job, job.thread.cwd);
+  expect(items.map(({ text }) => text)).toEqual([shown, key]);
 });
 
 test('turned off as a whole, nothing is redacted', () => {
