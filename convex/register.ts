@@ -54,7 +54,7 @@ function onlyFor<Ctx extends { auth: Auth }, Args, Result>(
     if (!roles.some((role) => role === identity['role'])) {
       refuse(
         'forbidden',
-        `A token with the role ${JSON.stringify(identity['role'])} may not do this, only one with the role "${roles.join('" or "')}". Apps may read, and call runs:enqueue, threads:create and threads:rename.`,
+        `A token with the role ${JSON.stringify(identity['role'])} may not do this, only one with the role "${roles.join('" or "')}". Apps may read, and call runs:enqueue, edit and cancel, approvals:answer, threads:create and threads:rename.`,
       );
     }
     return await handler(ctx, args);

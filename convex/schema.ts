@@ -8,8 +8,10 @@ import {
   itemData,
   itemKind,
   messageRole,
+  onConflict,
   projectFields,
   revert,
+  runProgress,
   runStatus,
   sandboxMode,
   skillFields,
@@ -110,9 +112,9 @@ export default defineSchema({
     .searchIndex('search_text', { searchField: 'text', filterFields: ['threadId', 'kind'] }),
 
   /**
-   * One prompt to be answered by Codex. Written by `runs:enqueue` (apps and the
-   * bridge) and by `lease`, `complete`, `fail`, `interrupt` (the bridge). Read by
-   * the bridge and by whoever shows what runs. Never deleted.
+   * One prompt to be answered by Codex. Written by `runs:enqueue`, `edit` and `cancel` (apps
+   * and the bridge) and by `lease`, `progress`, `complete`, `fail`, `interrupt` (the bridge).
+   * Read by the bridge and by whoever shows what runs. Never deleted.
    */
   runs: defineTable({
     threadDocId: v.id('threads'),
@@ -124,12 +126,21 @@ export default defineSchema({
     model: v.optional(v.string()),
     sandbox: v.optional(sandboxMode),
     approvals: v.optional(approvalMode),
+    onConflict: v.optional(onConflict),
+    /** The client's own id of its request: asked for again within a day, it is this run. */
+    receipt: v.optional(v.string()),
+    /** The row of the prompt. */
+    messageId: v.optional(v.id('messages')),
     status: runStatus,
+    /** An app wants it ended; the bridge does it. */
+    cancelRequestedAt: v.optional(v.number()),
+    ...runProgress,
     machineId: v.optional(v.string()),
     /** Milliseconds since the epoch; past it another machine may take the run. */
     leaseUntil: v.optional(v.number()),
     /** When a machine took it; older turns of the same session are not its own. */
     startedAt: v.optional(v.number()),
+    endedAt: v.optional(v.number()),
     error: v.optional(v.string()),
     exitCode: v.optional(v.number()),
     usage: v.optional(tokenUsage),
@@ -137,6 +148,8 @@ export default defineSchema({
     updatedAt: v.number(),
   })
     .index('by_status', ['status', 'createdAt'])
+    .index('by_created_at', ['createdAt'])
+    .index('by_receipt', ['receipt', 'createdAt'])
     .index('by_thread', ['threadDocId', 'createdAt']),
 
   /**

@@ -48,6 +48,28 @@ export const runStatus = v.union(
   v.literal('interrupted'),
 );
 
+/** What a run does whose session is open in another process. */
+export const onConflict = v.union(v.literal('fail'), v.literal('wait'), v.literal('fork'));
+
+/** How far a run has come, by what was seen of it; the bridge's `bridge.run`. */
+export const runProgress = {
+  /** As in `bridge.run`: `running`, `stalled`, … */
+  state: v.optional(v.string()),
+  /** The last sign of life, and when it was seen. */
+  evidence: v.optional(v.object({ what: v.string(), at: v.number() })),
+  cwd: v.optional(v.string()),
+  driver: v.optional(v.union(v.literal('exec'), v.literal('app-server'))),
+  pid: v.optional(v.number()),
+  /** Codex's id of its session. */
+  sessionId: v.optional(v.string()),
+  /** Who has the session open that it waits for. */
+  holder: v.optional(v.string()),
+  /** Milliseconds since the epoch. */
+  spawnedAt: v.optional(v.number()),
+  sessionAt: v.optional(v.number()),
+  turnAt: v.optional(v.number()),
+};
+
 export const sandboxMode = v.union(
   v.literal('read-only'),
   v.literal('workspace-write'),

@@ -52,6 +52,12 @@ const list = z.string().transform((value) =>
     .filter((entry) => entry !== ''),
 );
 
+/** As milliseconds. */
+const secondsInADay = z
+  .string()
+  .regex(/^[1-9]\d{0,4}$/, 'must be a whole number of seconds from 1 to 86400')
+  .transform((seconds) => Math.min(Number(seconds), 86_400) * 1_000);
+
 const path = z.string().min(1).transform(expandHome);
 
 const configSchema = z.object({
@@ -94,10 +100,13 @@ const configSchema = z.object({
   }),
   sandbox: sandboxMode,
   approvals: approvalMode,
-  approvalTimeout: z
+  approvalTimeout: secondsInADay,
+  runStall: secondsInADay,
+  runLimit: z
     .string()
-    .regex(/^[1-9]\d{0,4}$/, 'must be a whole number of seconds from 1 to 86400')
-    .transform((seconds) => Math.min(Number(seconds), 86_400) * 1_000),
+    .regex(/^[1-9]\d{0,6}$/, 'must be a whole number of seconds from 1 to 2000000')
+    // The longest that a timer of Node takes is 24 days.
+    .transform((seconds) => Math.min(Number(seconds), 2_000_000) * 1_000),
 });
 
 export const settings = {
@@ -230,6 +239,18 @@ export const settings = {
     flag: '--approval-timeout <seconds>',
     default: '600',
     description: 'seconds after which an approval that nobody answers is declined',
+  },
+  runStall: {
+    env: 'OPENAGENTS_RUN_STALL',
+    flag: '--run-stall <seconds>',
+    default: '600',
+    description: 'seconds without a sign of life after which a run is shown as stalled',
+  },
+  runLimit: {
+    env: 'OPENAGENTS_RUN_LIMIT',
+    flag: '--run-limit <seconds>',
+    default: '86400',
+    description: 'seconds after which a run is ended',
   },
 } as const satisfies Record<keyof z.input<typeof configSchema>, Setting>;
 

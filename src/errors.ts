@@ -69,6 +69,15 @@ export const catalogue = {
     retryable: false,
     message: 'The run is over already, or another machine has taken it',
   },
+  run_begun: {
+    retryable: false,
+    message: 'The run has begun; what it was asked cannot be changed any more',
+  },
+  receipt_reused: { retryable: false, message: 'This id was used for another run' },
+  session_conflict: {
+    retryable: false,
+    message: 'The session is open in another process; end that, or ask for "wait" or "fork"',
+  },
   run_unknown: { retryable: false, message: 'No run has this id' },
   working_directory_missing: { retryable: false, message: 'The working directory does not exist' },
   project_invalid: { retryable: false, message: 'The project was not saved' },

@@ -5,10 +5,23 @@ import { withdrawOf } from '../approvals/mutations.ts';
 import { defineMutation } from '../define.ts';
 import { refuse } from '../refuse.ts';
 import schema from '../schema.ts';
-import { approvalMode, messageRole, sandboxMode, tokenUsage } from '../validators.ts';
+import {
+  approvalMode,
+  messageRole,
+  onConflict,
+  runProgress,
+  sandboxMode,
+  tokenUsage,
+} from '../validators.ts';
 
 /** Pending rows that one call looks through for one that this machine may take. */
 const MAX_PENDING_SCANNED = 200;
+
+/** A day. */
+const RECEIPT_LIFETIME_MS = 24 * 60 * 60_000;
+
+/** Codex takes no more in one piece. */
+const MAX_TEXT = 1_000_000;
 
 /** Machines that have a project of the same id. */
 const MAX_MACHINES = 64;
@@ -24,16 +37,34 @@ export const enqueue = defineMutation({
     model: v.optional(v.string()),
     sandbox: v.optional(sandboxMode),
     approvals: v.optional(approvalMode),
+    onConflict: v.optional(onConflict),
+    /** The caller's own id of this request: the same again within a day is the same run. */
+    receipt: v.optional(v.string()),
     /** The machine that shall run it; without one, the project's, else the thread's. */
     machineId: v.optional(v.string()),
   },
-  returns: v.object({ runId: v.id('runs'), messageId: v.id('messages'), threadId: v.string() }),
+  returns: v.object({
+    runId: v.id('runs'),
+    messageId: v.id('messages'),
+    threadId: v.string(),
+    /** It was asked for before, with this receipt. */
+    repeated: v.optional(v.literal(true)),
+  }),
   handler: async (ctx, { threadDocId, text, role = 'user', machineId, ...options }) => {
     const thread =
       (await ctx.db.get(threadDocId)) ??
       refuse('thread_unknown', `There is no thread ${threadDocId}.`);
-    if (text.trim() === '') refuse('text_empty', 'A run needs a prompt.');
+    checkText(text);
     const now = Date.now();
+    const earlier = await runOf(ctx, options.receipt, now);
+    if (earlier !== null) {
+      if (earlier.threadDocId !== threadDocId || earlier.text !== text) {
+        refuse('receipt_reused', `The id "${options.receipt}" was used for another run.`);
+      }
+      const { _id, messageId } = earlier;
+      if (messageId === undefined) throw new Error('A run with a receipt has a message.');
+      return { runId: _id, messageId, threadId: thread.threadId, repeated: true as const };
+    }
     const projectId = options.projectId ?? thread.projectId;
     const owner = machineId ?? (await machineOf(ctx, projectId, thread.machineId));
     const runId = await ctx.db.insert('runs', {
@@ -58,6 +89,7 @@ export const enqueue = defineMutation({
       runId,
       createdAt: now,
     });
+    await ctx.db.patch(runId, { messageId });
     await ctx.db.patch(threadDocId, {
       ...(projectId === undefined ? {} : { projectId }),
       messageCount: thread.messageCount + 1,
@@ -67,6 +99,61 @@ export const enqueue = defineMutation({
     return { runId, messageId, threadId: thread.threadId };
   },
 });
+
+/** Another text for a run that still waits. */
+export const edit = defineMutation({
+  args: { runId: v.id('runs'), text: v.string() },
+  returns: v.null(),
+  handler: async (ctx, { runId, text }) => {
+    const run = await runNamed(ctx, runId);
+    checkText(text);
+    if (run.status !== 'pending') {
+      refuse('run_begun', 'The run has begun; what it was asked cannot be changed any more.');
+    }
+    await ctx.db.patch(runId, { text, updatedAt: Date.now() });
+    if (run.messageId !== undefined) await ctx.db.patch(run.messageId, { text });
+    return null;
+  },
+});
+
+/** Withdraws a run that waits; has the bridge end one that goes on. False: it was over. */
+export const cancel = defineMutation({
+  args: { runId: v.id('runs') },
+  returns: v.boolean(),
+  handler: async (ctx, { runId }) => {
+    const run = await runNamed(ctx, runId);
+    if (run.status === 'pending') {
+      return await settle(ctx, runId, { status: 'interrupted', error: 'It was withdrawn.' });
+    }
+    if (run.status !== 'processing') return false;
+    if (run.cancelRequestedAt === undefined) {
+      const now = Date.now();
+      await ctx.db.patch(runId, { cancelRequestedAt: now, updatedAt: now });
+    }
+    return true;
+  },
+});
+
+function checkText(text: string): void {
+  if (text.trim() === '') refuse('text_empty', 'A run needs a prompt.');
+  if (text.length > MAX_TEXT) {
+    refuse('text_too_long', `A prompt has at most ${MAX_TEXT} characters, not ${text.length}.`);
+  }
+}
+
+async function runOf(
+  ctx: MutationCtx,
+  receipt: string | undefined,
+  now: number,
+): Promise<Doc<'runs'> | null> {
+  if (receipt === undefined) return null;
+  return await ctx.db
+    .query('runs')
+    .withIndex('by_receipt', (q) =>
+      q.eq('receipt', receipt).gt('createdAt', now - RECEIPT_LIFETIME_MS),
+    )
+    .first();
+}
 
 /** Where the project is: on the thread's machine if that has it too. */
 async function machineOf(
@@ -113,6 +200,22 @@ export const lease = defineMutation({
   },
 });
 
+/** How far it has come; what is not given is not known (any more). Nothing once it is over. */
+export const progress = defineMutation({
+  args: { machineId: v.string(), runId: v.id('runs'), progress: v.object(runProgress) },
+  returns: v.null(),
+  handler: async (ctx, { machineId, runId, progress: seen }) => {
+    const run = await ctx.db.get(runId);
+    if (run === null || run.status !== 'processing' || run.machineId !== machineId) return null;
+    await ctx.db.patch(runId, { ...NOTHING_SEEN, ...seen, updatedAt: Date.now() });
+    return null;
+  },
+});
+
+const NOTHING_SEEN = Object.fromEntries(
+  Object.keys(runProgress).map((field) => [field, undefined]),
+);
+
 /** Each of these ends a run once; true when this call was the one that did. */
 export const complete = defineMutation({
   args: {
@@ -143,6 +246,7 @@ export const interrupt = defineMutation({
     /** Who or what ended it, when it was not its user. */
     error: v.optional(v.string()),
     exitCode: v.optional(v.number()),
+    usage: v.optional(tokenUsage),
   },
   returns: v.boolean(),
   handler: async (ctx, { runId, ...facts }) =>
@@ -156,7 +260,9 @@ async function settle(
 ): Promise<boolean> {
   const run = await runNamed(ctx, runId);
   if (run.status !== 'pending' && run.status !== 'processing') return false;
-  await ctx.db.patch(runId, { ...end, leaseUntil: undefined, updatedAt: Date.now() });
+  const now = Date.now();
+  const over = { state: undefined, pid: undefined, holder: undefined, leaseUntil: undefined };
+  await ctx.db.patch(runId, { ...end, ...over, endedAt: now, updatedAt: now });
   await withdrawOf(ctx, runId);
   return true;
 }

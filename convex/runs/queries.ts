@@ -25,6 +25,26 @@ export const listForThread = defineQuery({
     ),
 });
 
+export const byId = defineQuery({
+  args: { id: v.string() },
+  returns: v.union(run, v.null()),
+  handler: async (ctx, { id }) => {
+    const runId = ctx.db.normalizeId('runs', id);
+    return runId === null ? null : await ctx.db.get(runId);
+  },
+});
+
+/** The newest runs, whatever has become of them. */
+export const recent = defineQuery({
+  args: { limit: v.optional(v.number()) },
+  returns: v.array(run),
+  handler: async (ctx, { limit }) =>
+    await takePage(
+      [ctx.db.query('runs').withIndex('by_created_at').order('desc')],
+      pageSize(limit, USUAL_RUNS, MOST_RUNS),
+    ),
+});
+
 /** Runs that are not over: those that run, then those that wait, each oldest first. */
 export const active = defineQuery({
   args: { limit: v.optional(v.number()) },

@@ -15,11 +15,17 @@ import { approvalAnswers, recordApproval } from './convex/approval-rows.ts';
 import type { ConvexConnection } from './convex/connection.ts';
 import { PromptKeep } from './convex/prompt-keep.ts';
 import type { Redaction } from './convex/redaction.ts';
+import { findSessionHolder } from './codex-process/session-holder.ts';
+import { judgeLeft } from './convex/judge-left.ts';
+import { runProgress } from './convex/run-progress.ts';
+import { sessionGrowth } from './convex/session-growth.ts';
 import {
+  editRow,
   findProject,
   findThread,
   leaseRun,
   openRuns,
+  sessionFile,
   settleRow,
   submitRun,
 } from './convex/run-rows.ts';
@@ -36,6 +42,8 @@ export interface RunActorsOptions {
     | 'sandbox'
     | 'approvals'
     | 'approvalTimeout'
+    | 'runStall'
+    | 'runLimit'
   >;
   /** The daemon's own environment. */
   env: Readonly<Record<string, string | undefined>>;
@@ -59,12 +67,15 @@ export function runActors(options: RunActorsOptions) {
   // Asked before the first run waits for it.
   void choice.choose().catch(() => undefined);
   const prepareOptions: PrepareOptions = {
-    lease: async (runId) => await leaseRun(connection, machineId, runId),
+    lease: async (run) =>
+      await leaseRun(connection, prompts, { machineId, runLimit: config.runLimit }, run),
     findThread: async (threadDocId) => await findThread(connection, threadDocId),
     findProject: async (projectId) => await findProject(connection, machineId, projectId),
     defaultDirectory: options.defaultDirectory,
     usualPolicy: { sandbox: config.sandbox, approvals: config.approvals },
     approvalTimeout: config.approvalTimeout,
+    stallAfter: config.runStall,
+    runLimit: config.runLimit,
     chooseDriver: async () => await choice.choose(),
     log,
   };
@@ -80,11 +91,18 @@ export function runActors(options: RunActorsOptions) {
         prepare: fromPromise<RunPlan | null, PrepareInput>(
           async ({ input }) => await prepareRun(prepareOptions, input),
         ),
+        findHolder: fromPromise<string | null, { sessionId: string }>(
+          async ({ input }) => await findSessionHolder(config.codexHome, input.sessionId),
+        ),
+        watchFile: sessionGrowth(async (input) => await sessionFile(connection, input)),
         exec: createExecProcess(processOptions),
         appServer: createAppServerProcess(processOptions),
       },
     }),
     submit: submitRun(connection, prompts),
+    edit: editRow(connection, prompts),
+    judgeLeft: judgeLeft(async (input) => await sessionFile(connection, input)),
+    progress: runProgress(connection, machineId),
     settleRow: settleRow(connection, prompts),
     openRuns: openRuns(connection, prompts),
     recordApproval: recordApproval(connection, redaction),

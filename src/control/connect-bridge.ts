@@ -51,7 +51,8 @@ export type ConnectionChange =
   | { state: 'connected'; hello: HelloFrame; missed: boolean };
 
 type RequestOf<Verb> = Extract<z.input<typeof controlRequest>, { control: Verb }>;
-type Fields<Verb> = Omit<RequestOf<Verb>, 'control' | 'id'>;
+/** With an `id` of one's own a `run.submit` can be sent again: the same is the same run, for a day. */
+type Fields<Verb> = Omit<RequestOf<Verb>, 'control' | 'id'> & { id?: string };
 type FieldsOf<Verb> =
   object extends Fields<Verb> ? [fields?: Fields<Verb>] : [fields: Fields<Verb>];
 
@@ -154,8 +155,9 @@ class BridgeClient implements BridgeConnection {
         return;
       }
       this.#sent += 1;
-      this.#waiting.set(this.#sent, { verb: control, resolve, reject });
-      socket.send(JSON.stringify({ control, id: this.#sent, ...fields }));
+      const id = fields?.id ?? this.#sent;
+      this.#waiting.set(id, { verb: control, resolve, reject });
+      socket.send(JSON.stringify({ control, ...fields, id }));
     });
   }
 

@@ -5,12 +5,18 @@ import { projectsFrame, skillsFrame } from './library.ts';
 import { sessionsVerifyFrame } from './verify-frames.ts';
 import { approvalDecision } from './modes.ts';
 
-/** `interrupted` and `timedOut` are ends like `failed`; nothing stays "running" for ever. */
+/**
+ * `stalled`: it runs, and shows no sign of life. `waiting`: for its session, which another
+ * process has open. `interrupted` and `timedOut` are ends like
+ * `failed`; nothing stays "running" for ever.
+ */
 export const runState = z.enum([
   'queued',
   'preparing',
   'spawning',
   'running',
+  'stalled',
+  'waiting',
   'interrupting',
   'completed',
   'failed',
@@ -41,6 +47,15 @@ export interface ControlError {
   jobId?: string;
 }
 
+/** Tokens; cached input is part of the input, reasoning of the output. */
+const tokenUsage = z.object({
+  inputTokens: z.number(),
+  cachedInputTokens: z.number(),
+  outputTokens: z.number(),
+  reasoningOutputTokens: z.number(),
+  totalTokens: z.number(),
+});
+
 /** One run, as `bridge.run` shows it in replies and in broadcasts. */
 export const runFrame = z.object({
   type: z.literal('bridge.run'),
@@ -58,6 +73,18 @@ export const runFrame = z.object({
   pid: z.int().optional(),
   exitCode: z.int().nullable().optional(),
   error: z.object({ code: z.string(), message: z.string() }).optional(),
+  /** The last sign of life. */
+  evidence: z.object({ what: z.string(), at: z.number() }).optional(),
+  /** Who has the session open that it waits for. */
+  holder: z.string().optional(),
+  /** Tokens that the run used; known at its end. */
+  usage: tokenUsage.optional(),
+  /** Milliseconds since the epoch, each as soon as it is known: when its process was there,
+   * Codex had a session, began the turn; and the end. */
+  spawnedAt: z.number().optional(),
+  sessionAt: z.number().optional(),
+  turnAt: z.number().optional(),
+  endedAt: z.number().optional(),
   /** Milliseconds since the epoch. */
   createdAt: z.number(),
   since: z.number(),

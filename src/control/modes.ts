@@ -8,6 +8,15 @@ export const approvalMode = z.enum(['never', 'on-request', 'on-failure', 'untrus
 export type ApprovalMode = z.infer<typeof approvalMode>;
 
 /**
+ * What a run does whose session another process has open:
+ * fail  it ends, and says who has it
+ * wait  until it is free
+ * fork  a session of its own, which begins as a copy
+ */
+export const onConflict = z.enum(['fail', 'wait', 'fork']);
+export type OnConflict = z.infer<typeof onConflict>;
+
+/**
  * accept            this once
  * acceptForSession  this, and what is alike, until the session ends
  * decline           not this; Codex goes on without

@@ -37,6 +37,7 @@ export const replies = {
   'sessions.verify': sessionsVerifyFrame,
   'run.submit': runFrame,
   'run.steer': runFrame,
+  'run.edit': runFrame,
   'run.status': runFrame,
   'runs.list': runsFrame,
   interrupt: runFrame,

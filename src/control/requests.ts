@@ -1,7 +1,7 @@
 /** Every request a client may send, one schema a verb. Unknown extra fields are ignored. */
 import { z } from 'zod';
 import { projectItem } from './library.ts';
-import { approvalDecision, approvalMode, sandboxMode } from './modes.ts';
+import { approvalDecision, approvalMode, onConflict, sandboxMode } from './modes.ts';
 
 const id = z.union([z.string().max(256), z.number()]).optional();
 
@@ -51,6 +51,7 @@ export const controlRequest = z.discriminatedUnion('control', [
   z.object({ control: z.literal('sessions.watch'), id, enabled: z.boolean() }),
   z.object({
     control: z.literal('run.submit'),
+    /** A text is remembered for a day: the same again is the same run. Numbers only count requests. */
     id,
     threadDocId: opaqueId,
     text: promptText,
@@ -65,7 +66,10 @@ export const controlRequest = z.discriminatedUnion('control', [
       .optional(),
     sandbox: sandboxMode.optional(),
     approvals: approvalMode.optional(),
+    onConflict: onConflict.optional(),
   }),
+  /** Another text for a run that still waits. */
+  z.object({ control: z.literal('run.edit'), id, runId: opaqueId, text: promptText }),
   /** More words for a turn that goes on. */
   z.object({ control: z.literal('run.steer'), id, runId: opaqueId, text: promptText }),
   z.object({ control: z.literal('run.status'), id, runId: opaqueId }),

@@ -14,6 +14,8 @@ export type CodexProcessEvent =
   | { type: 'process.refused'; error: BridgeError }
   /** One line of Codex's own output, verbatim, without its newline. */
   | { type: 'process.line'; stream: 'stdout' | 'stderr'; line: string }
+  /** Another process has the session open: Codex refuses to go on with it, and ends. */
+  | { type: 'process.conflict' }
   /** Codex has told the id of its session. */
   | { type: 'process.session'; resumeId: string }
   /** `bytes` is their rough size. */
@@ -26,6 +28,7 @@ export type CodexProcessEvent =
   | { type: 'process.approvalGone'; approvalId: string }
   /** What became of a `process.steer`: without an error the turn has the text. */
   | { type: 'process.steered'; requestId: string; error?: string }
+  | { type: 'process.turnStarted' }
   | { type: 'process.turnEnded'; turn: TurnEnd }
   /** Nothing comes after this. `error` is what Codex last complained of, if it did. */
   | { type: 'process.exited'; exitCode: number | null; signal: string | null; error?: string };
@@ -63,6 +66,10 @@ export interface RunPlan {
   cwd: string;
   /** Codex's id of the session to go on with; without one a new session begins. */
   resumeId?: string;
+  /** A session of its own begins, as a copy of that one. */
+  fork?: true;
+  /** What the session had used before, where Codex only tells totals. */
+  usedBefore?: TokenUsage;
   model?: string;
   projectId?: string;
   /** What the project tells every run of it. */
@@ -73,4 +80,8 @@ export interface RunPlan {
   approvals: ApprovalMode;
   /** Milliseconds until an approval that nobody answers is declined. */
   approvalTimeout: number;
+  /** Milliseconds without a sign of life after which it is shown as stalled. */
+  stallAfter: number;
+  /** Milliseconds after which it is ended. */
+  runLimit: number;
 }

@@ -1,7 +1,16 @@
 /** What one run of Codex does within a turn of its machine; see `codex-run.ts`. */
-import { assign, enqueueActions, sendTo, setup, type AnyActorRef } from 'xstate';
+import {
+  assign,
+  enqueueActions,
+  sendTo,
+  setup,
+  stopChild,
+  type AnyActorRef,
+  type EventObject,
+} from 'xstate';
 import type { RunState } from '../control/frames.ts';
-import { toBridgeError } from '../errors.ts';
+import type { OnConflict } from '../control/modes.ts';
+import { BridgeError, toBridgeError } from '../errors.ts';
 import { decided, opened, without, type ApprovalEnd } from './approvals.ts';
 import type {
   CodexProcessCommand,
@@ -26,11 +35,14 @@ import { tell } from './tell.ts';
 export interface PrepareInput {
   run: OpenRun;
   lastSessions: LastSessions;
+  /** Begins a session of its own, as a copy. */
+  fork?: boolean;
 }
 
 type CodexRunEvent =
   | RunCommand
   | CodexProcessEvent
+  | { type: 'file.grew' }
   | { type: 'approval.expired'; approvalId: string };
 type Command<Type extends RunCommand['type']> = Extract<RunCommand, { type: Type }>;
 export type ProcessEvent<Type extends CodexProcessEvent['type']> = Extract<
@@ -47,6 +59,13 @@ export const runSetup = setup({
   },
   actors: {
     prepare: promisePort<RunPlan | null, PrepareInput>('prepare'),
+    /** Who has the session open, as a person would say it; null when that is not to be found out. */
+    findHolder: promisePort<string | null, { sessionId: string }>('findHolder'),
+    /** Sends `file.grew`; `interval` in milliseconds. */
+    watchFile: callbackPort<
+      EventObject,
+      { threadDocId: string; sessionId: string; interval: number }
+    >('watchFile'),
     exec: callbackPort<CodexProcessCommand, { plan: RunPlan }>('exec'),
     appServer: callbackPort<CodexProcessCommand, { plan: RunPlan }>('appServer'),
   },
@@ -59,10 +78,34 @@ export const runSetup = setup({
     rememberError: assign({
       error: (_, params: { error: unknown }) => toBridgeError(params.error),
     }),
-    rememberPid: assign({
-      pid: (_, params: { pid: number }) => params.pid,
+    rememberPid: assign(({ context }, { pid }: { pid: number }) => ({
+      pid,
+      spawnedAt: context.now(),
+    })),
+    rememberSession: assign(({ context }, { resumeId }: { resumeId: string }) => ({
+      resumeId,
+      sessionAt: context.sessionAt ?? context.now(),
+      conflict: null,
+    })),
+    rememberTurnStart: assign({ turnAt: ({ context }) => context.turnAt ?? context.now() }),
+    noteSign: enqueueActions(({ context, system, enqueue }, { what }: { what: string }) => {
+      const at = context.now();
+      const evidence = { what, at };
+      enqueue.assign({ evidence });
+      if (at - context.toldAt < TELL_INTERVAL) return;
+      enqueue.assign({ toldAt: at });
+      const facts = factsOf({ ...context, evidence });
+      report(system, enqueue, { type: 'run.alive', runId: context.run.runId, facts });
     }),
-    rememberSession: assign({ resumeId: (_, params: { resumeId: string }) => params.resumeId }),
+    rememberConflict: assign({ conflict: { holder: null } }),
+    rememberHolder: assign({ conflict: (_, params: { holder: string | null }) => params }),
+    rememberFork: assign({ fork: true }),
+    rememberRefusal: assign({
+      error: ({ context }) =>
+        new BridgeError('session_conflict', context.conflict?.holder ?? 'by whom is not known'),
+    }),
+    /** It has done nothing; the next one begins anew. */
+    forgetProcess: assign({ pid: null, spawnedAt: null, turn: null, exit: null }),
     rememberTurn: assign({ turn: (_, params: { turn: TurnEnd }) => params.turn }),
     rememberExit: assign({
       exit: (_, params: { exit: ProcessExit }) => params.exit,
@@ -80,6 +123,7 @@ export const runSetup = setup({
       const src = plan.driver === 'exec' ? 'exec' : 'appServer';
       enqueue.spawnChild(src, { id: 'process', input: { plan } });
     }),
+    stopProcess: stopChild('process'),
     ask: sendTo('process', { type: 'process.interrupt' }),
     signal: sendTo('process', (_, params: { signal: KillSignal }) => ({
       type: 'process.signal',
@@ -195,6 +239,11 @@ export const runSetup = setup({
     isNewHurry: ({ context }, params: { hurry: boolean }) => params.hurry && !context.stop?.hurry,
     /** `codex exec` understands signals alone. */
     canBeAsked: ({ context }) => context.plan?.driver === 'app-server',
+    isSilent: ({ context }) => !isHeard(context),
+    isHeard: ({ context }) => isHeard(context),
+    isHeldElsewhere: ({ context }) => context.conflict !== null && context.stop === null,
+    wants: ({ context }, params: { onConflict: OnConflict }) =>
+      context.run.onConflict === params.onConflict,
     hasSucceeded: ({ context }) => verdictOn(context) === 'completed',
     wasInterrupted: ({ context }) => verdictOn(context) === 'interrupted',
     hasTimedOut: ({ context }) => verdictOn(context) === 'timedOut',
@@ -206,8 +255,14 @@ export const runSetup = setup({
     SPAWN_LIMIT: 30_000,
     /** Codex tells its session before the first request; it may start many MCP servers before. */
     START_LIMIT: 5 * 60_000,
-    /** An agent may work for hours; one that takes longer than a day hangs. */
-    RUN_LIMIT: 24 * 60 * 60_000,
+    RUN_LIMIT: ({ context }) => context.plan?.runLimit ?? 0,
+    /** Until it may have stalled: counted from its last sign of life. */
+    SILENCE: ({ context: { plan, evidence, now } }) => {
+      const quiet = now() - (evidence?.at ?? now());
+      return Math.max(MIN_SILENCE, (plan?.stallAfter ?? 0) - quiet);
+    },
+    /** Codex refuses at once, so trying costs little. */
+    CONFLICT_RETRY: 3_000,
     /** After its turn Codex only writes its last lines. */
     SETTLE_LIMIT: 15_000,
     /** An app-server that was asked ends its turn in milliseconds, and itself after it. */
@@ -226,6 +281,17 @@ export const runSetup = setup({
     KILL_LIMIT: ({ context }) => (context.stop?.hurry ? 500 : 5_000),
   },
 });
+
+/** Milliseconds between two reports of signs of life that change nothing else. */
+const TELL_INTERVAL = 10_000;
+/** Milliseconds; while it waits for a person it is not asked again and again. */
+const MIN_SILENCE = 1_000;
+
+/** Who waits for an approval does not have to say anything. */
+function isHeard({ approvals, evidence, plan, now }: CodexRunContext): boolean {
+  if (Object.keys(approvals).length > 0) return true;
+  return now() - (evidence?.at ?? now()) < (plan?.stallAfter ?? 0);
+}
 
 /** To the keeper. One that is gone has taken its runs with it. */
 function report(

@@ -6,9 +6,14 @@
  * preparing.planning      takes the run's row in Convex; finds directory, session and settings
  * preparing.waiting       Convex was away; tried again after PREPARE_RETRY
  * spawning                starting the process
- * running.starting        it runs, and has not told its session yet
- * running.turn            Codex works
- * running.settling        the turn is over, the process is about to end
+ * running.work.starting   it runs, and has not told its session yet
+ * running.work.turn       Codex works
+ * running.work.settling   the turn is over, the process is about to end
+ * running.signs.alive     it shows signs of life
+ * running.signs.stalled   it has shown none for `stallAfter`; it is left alone
+ * heldElsewhere.looking   another process has the session open; finds out which
+ * heldElsewhere.deciding  passed through: what the request wants then
+ * heldElsewhere.waiting   until it is tried again
  * interrupting.choosing   passed through: whether the driver can be asked
  * interrupting.asking     asked to end its turn, by a driver that can be asked
  * interrupting.sigint     asked to end its turn, by signal
@@ -25,7 +30,12 @@ import { runSetup, type ProcessEvent } from './codex-run-steps.ts';
 import type { RunCommand } from './run-events.ts';
 import { exitOf, outcomeOf } from './run-outcome.ts';
 
+function seen(what: string) {
+  return { type: 'noteSign', params: { what } } as const;
+}
+
 const sessionKnown = [
+  seen('it has its session'),
   {
     type: 'rememberSession',
     params: ({ event }: { event: ProcessEvent<'process.session'> }) => ({
@@ -40,15 +50,21 @@ const sessionKnown = [
   },
 ] as const;
 
-const turnKnown = {
-  type: 'rememberTurn',
-  params: ({ event }: { event: ProcessEvent<'process.turnEnded'> }) => ({ turn: event.turn }),
-} as const;
+const turnKnown = [
+  seen('its turn has ended'),
+  {
+    type: 'rememberTurn',
+    params: ({ event }: { event: ProcessEvent<'process.turnEnded'> }) => ({ turn: event.turn }),
+  },
+] as const;
 
-const spawned = {
-  type: 'rememberPid',
-  params: ({ event }: { event: ProcessEvent<'process.spawned'> }) => ({ pid: event.pid }),
-} as const;
+const spawned = [
+  seen('its process was started'),
+  {
+    type: 'rememberPid',
+    params: ({ event }: { event: ProcessEvent<'process.spawned'> }) => ({ pid: event.pid }),
+  },
+] as const;
 
 const stopAsked = {
   type: 'rememberStop',
@@ -88,6 +104,13 @@ export const codexRun = runSetup.createMachine({
     turn: null,
     approvals: {},
     exit: null,
+    evidence: null,
+    toldAt: 0,
+    spawnedAt: null,
+    sessionAt: null,
+    turnAt: null,
+    conflict: null,
+    fork: false,
     stop: null,
     error: null,
     taken: false,
@@ -95,9 +118,18 @@ export const codexRun = runSetup.createMachine({
   output: ({ context }) => outcomeOf(context),
   initial: 'queued',
   on: {
-    'process.line': { actions: 'broadcastLine' },
+    'process.line': { actions: [seen('it printed'), 'broadcastLine'] },
     'process.items': { actions: { type: 'reportItems', params: ({ event }) => event } },
     'process.pieces': { actions: { type: 'reportPieces', params: ({ event }) => event } },
+    'process.conflict': { actions: 'rememberConflict' },
+    'process.turnStarted': {
+      actions: [
+        seen('its turn has begun'),
+        'rememberTurnStart',
+        { type: 'reportState', params: { state: 'running' } },
+      ],
+    },
+    'file.grew': { actions: seen('its session file grew') },
     'process.approval': { actions: { type: 'refuseApproval', params: ({ event }) => event } },
     'process.steered': { actions: { type: 'reportSteered', params: ({ event }) => event } },
     'run.steer': { actions: { type: 'refuseSteering', params: ({ event }) => event } },
@@ -107,10 +139,13 @@ export const codexRun = runSetup.createMachine({
       target: '.ending',
       actions: { type: 'rememberError', params: ({ event }) => ({ error: event.error }) },
     },
-    'process.exited': {
-      target: '.ending',
-      actions: { type: 'rememberExit', params: ({ event }) => ({ exit: exitOf(event) }) },
-    },
+    'process.exited': [
+      { guard: 'isHeldElsewhere', target: '.heldElsewhere' },
+      {
+        target: '.ending',
+        actions: { type: 'rememberExit', params: ({ event }) => ({ exit: exitOf(event) }) },
+      },
+    ],
   },
   states: {
     queued: {
@@ -123,6 +158,7 @@ export const codexRun = runSetup.createMachine({
           },
         },
         'run.interrupt': { target: 'ending', actions: stopAsked },
+        'run.gone': { target: 'ending', actions: 'rememberTaken' },
       },
     },
     preparing: {
@@ -133,7 +169,11 @@ export const codexRun = runSetup.createMachine({
         planning: {
           invoke: {
             src: 'prepare',
-            input: ({ context }) => ({ run: context.run, lastSessions: context.lastSessions }),
+            input: ({ context: { run, lastSessions, fork } }) => ({
+              run,
+              lastSessions,
+              ...(fork ? { fork } : {}),
+            }),
             onDone: [
               {
                 guard: { type: 'isNotOurs', params: ({ event }) => ({ plan: event.output }) },
@@ -172,68 +212,138 @@ export const codexRun = runSetup.createMachine({
     },
     running: {
       entry: { type: 'reportState', params: { state: 'running' } },
-      initial: 'starting',
+      type: 'parallel',
       on: { 'run.interrupt': { target: 'interrupting', actions: stopAsked } },
       after: {
         RUN_LIMIT: { target: 'interrupting', actions: overdue('The run took too long') },
       },
       states: {
-        starting: {
-          on: {
-            'process.session': {
-              target: 'turn',
-              actions: [...sessionKnown, { type: 'reportState', params: { state: 'running' } }],
+        work: {
+          initial: 'starting',
+          states: {
+            starting: {
+              on: {
+                'process.session': {
+                  target: 'turn',
+                  actions: [...sessionKnown, { type: 'reportState', params: { state: 'running' } }],
+                },
+                'process.turnEnded': { target: 'settling', actions: turnKnown },
+              },
+              after: {
+                START_LIMIT: {
+                  target: '#codexRun.interrupting',
+                  actions: overdue('Codex did not begin its session'),
+                },
+              },
             },
-            'process.turnEnded': { target: 'settling', actions: turnKnown },
-          },
-          after: {
-            START_LIMIT: {
-              target: '#codexRun.interrupting',
-              actions: overdue('Codex did not begin its session'),
-            },
-          },
-        },
-        turn: {
-          exit: 'withdrawApprovals',
-          on: {
-            'process.turnEnded': { target: 'settling', actions: turnKnown },
-            'process.approval': {
-              actions: { type: 'openApproval', params: ({ event }) => event },
-            },
-            'process.approvalGone': { actions: approvalEnded({ state: 'withdrawn' }) },
-            'approval.expired': { actions: approvalEnded({ state: 'expired' }) },
-            'approval.answer': {
-              actions: {
-                type: 'answerApproval',
-                params: ({ event: { approvalId, decision, decidedBy } }) => ({
-                  approvalId,
-                  end: { state: 'answered', decision, decidedBy },
+            turn: {
+              exit: 'withdrawApprovals',
+              invoke: {
+                src: 'watchFile',
+                input: ({ context: { run, resumeId, plan } }) => ({
+                  threadDocId: run.threadDocId,
+                  sessionId: resumeId ?? '',
+                  interval: (plan?.stallAfter ?? 0) / 4,
                 }),
               },
-            },
-            'run.steer': [
-              {
-                guard: 'canBeAsked',
-                actions: { type: 'steer', params: ({ event }) => event },
+              on: {
+                'process.turnEnded': { target: 'settling', actions: turnKnown },
+                'process.approval': {
+                  actions: { type: 'openApproval', params: ({ event }) => event },
+                },
+                'process.approvalGone': { actions: approvalEnded({ state: 'withdrawn' }) },
+                'approval.expired': { actions: approvalEnded({ state: 'expired' }) },
+                'approval.answer': {
+                  actions: {
+                    type: 'answerApproval',
+                    params: ({ event: { approvalId, decision, decidedBy } }) => ({
+                      approvalId,
+                      end: { state: 'answered', decision, decidedBy },
+                    }),
+                  },
+                },
+                'run.steer': [
+                  {
+                    guard: 'canBeAsked',
+                    actions: { type: 'steer', params: ({ event }) => event },
+                  },
+                  { actions: { type: 'refuseSteering', params: ({ event }) => event } },
+                ],
               },
-              { actions: { type: 'refuseSteering', params: ({ event }) => event } },
-            ],
-          },
-        },
-        settling: {
-          after: {
-            SETTLE_LIMIT: {
-              target: '#codexRun.interrupting',
-              actions: {
-                type: 'rememberStop',
-                params: {
-                  kind: 'settled',
-                  reason: 'Codex did not end after its turn',
-                  hurry: false,
+            },
+            settling: {
+              after: {
+                SETTLE_LIMIT: {
+                  target: '#codexRun.interrupting',
+                  actions: {
+                    type: 'rememberStop',
+                    params: {
+                      kind: 'settled',
+                      reason: 'Codex did not end after its turn',
+                      hurry: false,
+                    },
+                  },
                 },
               },
             },
           },
+        },
+        signs: {
+          initial: 'alive',
+          states: {
+            alive: {
+              after: {
+                SILENCE: [
+                  { guard: 'isSilent', target: 'stalled' },
+                  { target: 'alive', reenter: true },
+                ],
+              },
+            },
+            stalled: {
+              entry: { type: 'reportState', params: { state: 'stalled' } },
+              always: {
+                guard: 'isHeard',
+                target: 'alive',
+                actions: { type: 'reportState', params: { state: 'running' } },
+              },
+            },
+          },
+        },
+      },
+    },
+    heldElsewhere: {
+      entry: ['forgetProcess', 'stopProcess'],
+      initial: 'looking',
+      on: { 'run.interrupt': { target: 'ending', actions: stopAsked } },
+      states: {
+        looking: {
+          invoke: {
+            src: 'findHolder',
+            input: ({ context }) => ({ sessionId: context.plan?.resumeId ?? '' }),
+            onDone: {
+              target: 'deciding',
+              actions: {
+                type: 'rememberHolder',
+                params: ({ event }) => ({ holder: event.output }),
+              },
+            },
+            onError: 'deciding',
+          },
+        },
+        deciding: {
+          always: [
+            { guard: { type: 'wants', params: { onConflict: 'wait' } }, target: 'waiting' },
+            {
+              guard: { type: 'wants', params: { onConflict: 'fork' } },
+              target: '#codexRun.preparing',
+              actions: 'rememberFork',
+            },
+            { target: '#codexRun.ending', actions: 'rememberRefusal' },
+          ],
+        },
+        waiting: {
+          entry: { type: 'reportState', params: { state: 'waiting' } },
+          after: { CONFLICT_RETRY: '#codexRun.preparing' },
         },
       },
     },

@@ -90,6 +90,7 @@ const OWNERS: Record<Exclude<ControlVerb, ServerVerb>, SystemId> = {
   'run.status': 'runs',
   'runs.list': 'runs',
   'run.steer': 'runs',
+  'run.edit': 'runs',
   'approvals.list': 'runs',
   'approval.answer': 'runs',
   interrupt: 'runs',

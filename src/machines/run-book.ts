@@ -6,13 +6,16 @@ import type { OpenRun, RunFacts, RunOutcome } from './run-events.ts';
 /**
  * waiting  in the queue
  * active   prepared, running or being ended: it takes one of the places
+ * left     it went on in an earlier life; what became of it is being found out
  * ended    kept for whoever asks
  */
-export type RunPhase = 'waiting' | 'active' | 'ended';
+export type RunPhase = 'waiting' | 'active' | 'left' | 'ended';
 
 export interface RunEntry {
   phase: RunPhase;
   frame: RunFrame;
+  /** Whether Convex has listed its row as open: one that is not listed any more is over. */
+  listed?: true;
   /** What the writer was told to expect, so that it can be told again. */
   expected?: { cwd: string; startedAt: number };
 }
@@ -75,12 +78,17 @@ export function withState(
   return changed(book, runId, (entry) => ({
     ...entry,
     frame: {
-      ...entry.frame,
+      ...withoutHolder(entry.frame),
       ...facts,
       state,
       since: entry.frame.state === state ? entry.frame.since : now,
     },
   }));
+}
+
+/** It is known that it is open in Convex. */
+export function withListed(book: RunBook, runId: string): RunBook {
+  return book[runId]?.listed ? book : changed(book, runId, (entry) => ({ ...entry, listed: true }));
 }
 
 export function withExpected(
@@ -92,11 +100,19 @@ export function withExpected(
 }
 
 export function withOutcome(book: RunBook, outcome: RunOutcome, now: number): RunBook {
-  const { runId, state, exitCode, error } = outcome;
+  const { runId, state, exitCode, error, usage } = outcome;
   const next = changed(book, runId, (entry) => ({
     ...entry,
     phase: 'ended',
-    frame: { ...entry.frame, state, exitCode, ...(error ? { error } : {}), since: now },
+    frame: {
+      ...withoutHolder(entry.frame),
+      state,
+      exitCode,
+      ...(error ? { error } : {}),
+      ...(usage ? { usage } : {}),
+      endedAt: now,
+      since: now,
+    },
   }));
   const ended = Object.values(next).filter(({ phase }) => phase === 'ended');
   const forgotten = new Set(
@@ -110,10 +126,12 @@ export function withOutcome(book: RunBook, outcome: RunOutcome, now: number): Ru
 /** Whose turn it is: the oldest of each thread that has none going on, while there are places. */
 export function nextToStart(book: RunBook, places: number): RunEntry[] {
   const active = inPhase(book, 'active');
-  const busy = new Set(active.map(({ frame }) => frame.threadDocId));
+  // One that waits for its session does nothing; when that is free, it goes on beside the others.
+  const taken = active.filter(({ frame }) => frame.state !== 'waiting').length;
+  const busy = new Set([...active, ...inPhase(book, 'left')].map(({ frame }) => frame.threadDocId));
   const starting: RunEntry[] = [];
   for (const entry of inPhase(book, 'waiting')) {
-    if (active.length + starting.length >= places) break;
+    if (taken + starting.length >= places) break;
     if (busy.has(entry.frame.threadDocId)) continue;
     busy.add(entry.frame.threadDocId);
     starting.push(entry);
@@ -154,6 +172,11 @@ export function listed(
     .filter((fields) => state === undefined || fields.state === state)
     .toSorted((one, other) => other.createdAt - one.createdAt)
     .slice(0, limit);
+}
+
+function withoutHolder(frame: RunFrame): RunFrame {
+  const { holder: _, ...others } = frame;
+  return others;
 }
 
 function changed(book: RunBook, runId: string, change: (entry: RunEntry) => RunEntry): RunBook {

@@ -2,7 +2,7 @@
 import type { StreamedPiece } from '../codex/app-server/growing-item.ts';
 import type { ThreadItem, TokenUsage } from '../codex/thread-item.ts';
 import type { RunState } from '../control/frames.ts';
-import type { ApprovalDecision, ApprovalMode, SandboxMode } from '../control/modes.ts';
+import type { ApprovalDecision, ApprovalMode, OnConflict, SandboxMode } from '../control/modes.ts';
 import type { BridgeError } from '../errors.ts';
 import type { Approval } from './approvals.ts';
 import type { CodexDriver, RunPlan } from './codex-process-events.ts';
@@ -21,6 +21,12 @@ export interface OpenRun {
   model?: string;
   sandbox?: SandboxMode;
   approvals?: ApprovalMode;
+  onConflict?: OnConflict;
+  /** Somebody wants it ended. */
+  cancelled?: true;
+  /** Codex's id of its session, and when it was taken, of one that went on in an earlier life. */
+  sessionId?: string;
+  startedAt?: number;
   /** Milliseconds since the epoch. */
   createdAt: number;
 }
@@ -29,6 +35,8 @@ export interface OpenRun {
 export type RunCommand =
   /** It is its turn. */
   | { type: 'run.start'; lastSessions: LastSessions }
+  /** Its row is over, or another machine's: it is nobody's business here any more. */
+  | { type: 'run.gone' }
   /** `hurry`: the bridge itself is ending. */
   | { type: 'run.interrupt'; reason: string; hurry?: boolean }
   /** More words for the turn; answered by `run.steered`. */
@@ -45,6 +53,8 @@ export interface LastSessions {
 /** From a run to the keeper. */
 export type RunReport =
   | { type: 'run.changed'; runId: string; state: RunState; facts: RunFacts }
+  /** A sign of life, now and then. */
+  | { type: 'run.alive'; runId: string; facts: RunFacts }
   | { type: 'run.planned'; plan: RunPlan; startedAt: number }
   | { type: 'run.sessionKnown'; runId: string; resumeId: string }
   | { type: 'run.printed'; runId: string; items: ThreadItem[]; bytes: number }
@@ -63,6 +73,18 @@ export interface RunFacts {
   approvals?: ApprovalMode;
   driver?: CodexDriver;
   pid?: number;
+  evidence?: Evidence;
+  holder?: string;
+  spawnedAt?: number;
+  sessionAt?: number;
+  turnAt?: number;
+}
+
+/** A sign of life of a run. */
+export interface Evidence {
+  what: string;
+  /** Milliseconds since the epoch. */
+  at: number;
 }
 
 /** How a run ended. */

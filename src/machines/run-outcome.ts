@@ -1,8 +1,10 @@
 /** How a run ended, from all that was seen of it. Pure. */
+import { usageBetween } from '../codex/token-usage.ts';
+import type { TokenUsage } from '../codex/thread-item.ts';
 import { BridgeError } from '../errors.ts';
 import type { OpenApprovals } from './approvals.ts';
 import type { CodexProcessEvent, RunPlan, TurnEnd } from './codex-process-events.ts';
-import type { LastSessions, OpenRun, RunFacts, RunOutcome } from './run-events.ts';
+import type { Evidence, LastSessions, OpenRun, RunFacts, RunOutcome } from './run-events.ts';
 
 /** What a run remembers of itself. */
 export interface CodexRunContext {
@@ -18,6 +20,16 @@ export interface CodexRunContext {
   /** What Codex waits for. */
   approvals: OpenApprovals;
   exit: ProcessExit | null;
+  evidence: Evidence | null;
+  /** When the keeper was last told of a sign of life. */
+  toldAt: number;
+  spawnedAt: number | null;
+  sessionAt: number | null;
+  turnAt: number | null;
+  /** The session is open elsewhere: whether Codex has said so, and who it is, where that is found. */
+  conflict: { holder: string | null } | null;
+  /** What to do about it the next time: begin a copy. */
+  fork: boolean;
   /** Why it is being ended, if it is. */
   stop: RunStop | null;
   error: BridgeError | null;
@@ -57,8 +69,9 @@ export function verdictOn({
 }
 
 export function outcomeOf(context: CodexRunContext): RunOutcome {
-  const { run, exit, turn, taken } = context;
+  const { run, exit, taken } = context;
   const state = verdictOn(context);
+  const usage = usageOf(context);
   const error = state === 'completed' ? null : explanationOf(context, state);
   return {
     runId: run.runId,
@@ -66,9 +79,16 @@ export function outcomeOf(context: CodexRunContext): RunOutcome {
     exitCode: exit?.exitCode ?? null,
     signal: exit?.signal ?? null,
     ...(error === null ? {} : { error: { code: error.code, message: error.message } }),
-    ...(turn?.usage ? { usage: turn.usage } : {}),
+    ...(usage === undefined ? {} : { usage }),
     ...(taken ? { taken } : {}),
   };
+}
+
+/** `codex exec` tells what the whole session has used; of a copy nobody knows what that was before. */
+function usageOf({ turn, plan }: CodexRunContext): TokenUsage | undefined {
+  if (turn?.usage === undefined || plan?.driver !== 'exec') return turn?.usage;
+  if (plan.fork) return undefined;
+  return usageBetween(plan.usedBefore, turn.usage);
 }
 
 function explanationOf(context: CodexRunContext, state: RunOutcome['state']): BridgeError | null {
@@ -88,7 +108,8 @@ function explanationOf(context: CodexRunContext, state: RunOutcome['state']): Br
   return new BridgeError('codex_failed', turn?.error ?? exit?.error ?? ending);
 }
 
-export function factsOf({ plan, pid, resumeId }: CodexRunContext): RunFacts {
+export function factsOf(context: CodexRunContext): RunFacts {
+  const { plan, pid, resumeId, evidence, conflict, spawnedAt, sessionAt, turnAt } = context;
   const session = resumeId ?? plan?.resumeId;
   return {
     ...(plan && {
@@ -101,6 +122,11 @@ export function factsOf({ plan, pid, resumeId }: CodexRunContext): RunFacts {
     ...(plan?.model === undefined ? {} : { model: plan.model }),
     ...(session === undefined ? {} : { resumeId: session }),
     ...(pid === null ? {} : { pid }),
+    ...(evidence === null ? {} : { evidence }),
+    ...(conflict?.holder ? { holder: conflict.holder } : {}),
+    ...(spawnedAt === null ? {} : { spawnedAt }),
+    ...(sessionAt === null ? {} : { sessionAt }),
+    ...(turnAt === null ? {} : { turnAt }),
   };
 }
 
@@ -110,4 +136,18 @@ export function exitOf({
   error,
 }: Extract<CodexProcessEvent, { type: 'process.exited' }>): ProcessExit {
   return { exitCode, signal, ...(error === undefined ? {} : { error }) };
+}
+
+/** Of a run of an earlier life of the bridge. */
+export function leftBehind(runId: string): RunOutcome {
+  const { code, message } = new BridgeError('run_interrupted', 'the bridge ended while it went on');
+  return { runId, state: 'interrupted', exitCode: null, signal: null, error: { code, message } };
+}
+
+/** The same, where its turn came to an end all the same. */
+export function outcomeOfTurn(runId: string, turn: TurnEnd): RunOutcome {
+  const base = { runId, exitCode: null, signal: null };
+  if (turn.status === 'completed') return { ...base, state: 'completed' };
+  const { code, message } = new BridgeError('codex_failed', turn.error ?? 'it did not say why');
+  return { ...base, state: 'failed', error: { code, message } };
 }

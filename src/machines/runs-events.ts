@@ -1,7 +1,7 @@
 /** What the keeper of all runs hears, keeps in mind, and needs done outside. */
 import type { DoneActorEvent, ErrorActorEvent } from 'xstate';
-import type { ApprovalFrame } from '../control/frames.ts';
-import type { ApprovalDecision, ApprovalMode, SandboxMode } from '../control/modes.ts';
+import type { ApprovalFrame, RunFrame } from '../control/frames.ts';
+import type { ApprovalDecision, ApprovalMode, OnConflict, SandboxMode } from '../control/modes.ts';
 import type {
   ControlRequestEvent,
   ConvexLinkEvent,
@@ -24,6 +24,9 @@ export interface AnsweredApproval {
   decision: ApprovalDecision;
   decidedBy: string;
 }
+
+/** To whoever writes into Convex how far runs have come. */
+export type ProgressEvent = { type: 'progress.note'; frame: RunFrame };
 
 export type RunsEvent =
   | ControlRequestEvent
@@ -65,6 +68,8 @@ export interface RunsContext extends RunsInput {
   promptThreads: Readonly<Record<string, string>>;
   /** Document id of the thread that was last submitted to. */
   lastThreadDocId: string | null;
+  /** Requests for another text, by the id of the request: the run that is meant. */
+  edits: Readonly<Record<string, string>>;
   online: boolean;
   lastError: string | null;
 }
@@ -85,12 +90,23 @@ export interface SubmitInput {
   model?: string;
   sandbox?: SandboxMode;
   approvals?: ApprovalMode;
+  onConflict?: OnConflict;
+  /** The client's own id: the same again is the same run. */
+  receipt?: string;
 }
 
 /** What has become of it: a row in Convex. */
 export interface Submitted {
   run: OpenRun;
   threadId: string;
+  /** It was asked for before, and is over. */
+  outcome?: RunOutcome;
+}
+
+/** Another text for a run that waits. */
+export interface EditInput {
+  run: { runId: string; threadDocId: string };
+  text: string;
 }
 
 /** How the registry describes it in `bridge.status`. */

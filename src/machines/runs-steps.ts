@@ -6,7 +6,7 @@ import { setup, type EventObject } from 'xstate';
 import { titleOf } from '../codex/title.ts';
 import type { ThreadPatch } from '../codex/thread-item.ts';
 import type { ApprovalFrame, ControlError, ReplyFrame } from '../control/frames.ts';
-import { BridgeError, toBridgeError } from '../errors.ts';
+import { toBridgeError, type BridgeError } from '../errors.ts';
 import { codexRun } from './codex-run.ts';
 import { callbackPort, promisePort } from './port.ts';
 import {
@@ -22,6 +22,7 @@ import {
   inPhase,
   nextToStart,
   withExpected,
+  withListed,
   withOutcome,
   withPhase,
   withRun,
@@ -31,7 +32,15 @@ import {
 } from './run-book.ts';
 import type { OpenRun, RunOutcome, RunReport } from './run-events.ts';
 import { posted } from './run-outbox.ts';
-import type { RunsContext, RunsEvent, RunsInput, Submitted, SubmitInput } from './runs-events.ts';
+import type {
+  EditInput,
+  ProgressEvent,
+  RunsContext,
+  RunsEvent,
+  RunsInput,
+  Submitted,
+  SubmitInput,
+} from './runs-events.ts';
 
 export const runsSetup = setup({
   types: {
@@ -45,6 +54,12 @@ export const runsSetup = setup({
     submit: promisePort<Submitted, SubmitInput>('submit'),
     /** Writes into Convex how a run ended. */
     settleRow: promisePort<void, RunOutcome>('settleRow'),
+    /** Says why it was not done: `run_begun` when it is too late. Never rejects. */
+    edit: promisePort<BridgeError | null, EditInput>('edit'),
+    /** What became of a run that went on in an earlier life, as its file shows. Never rejects. */
+    judgeLeft: promisePort<RunOutcome, OpenRun>('judgeLeft'),
+    /** Writes into Convex how far runs have come. */
+    progress: callbackPort<ProgressEvent>('progress'),
     /** Sends `rows.open`. */
     openRuns: callbackPort<EventObject, { machineId: string }>('openRuns'),
     /** Writes into Convex what has become of an approval; says which state it has written. */
@@ -120,25 +135,60 @@ export function startDue({ context, enqueue }: Turn, book: RunBook): RunBook {
 export function takeOpenRuns(turn: Turn, rows: readonly OpenRun[]): void {
   const { context, enqueue } = turn;
   let book = context.book;
-  let unsettled = context.unsettled;
   for (const run of rows.toSorted((one, other) => one.createdAt - other.createdAt)) {
-    const isKnown = run.runId in book;
     const isMine = run.machineId === context.machineId;
-    if (isKnown || !(isMine || (run.status === 'pending' && run.machineId === undefined))) continue;
-    if (run.status === 'pending') {
-      book = admit(turn, book, run);
+    if (run.runId in book) {
+      book = withListed(book, run.runId);
+      heed(turn, book, run);
       continue;
     }
-    const outcome = leftBehind(run.runId);
-    const entered = withRun(book, run, undefined, context.usualPolicy);
-    book = withOutcome(entered, outcome, context.now());
-    announce(turn, book, run.runId);
+    if (!(isMine || (run.status === 'pending' && run.machineId === undefined))) continue;
+    if (run.status === 'pending') {
+      book = withListed(admit(turn, book, run), run.runId);
+      continue;
+    }
+    // Until it is judged, nothing else goes on in its thread.
+    book = withPhase(withRun(book, run, undefined, context.usualPolicy), run.runId, 'left');
     // The writer may have been told to expect it, by a keeper that has failed since.
     post(turn, SYSTEM.writer, { type: 'run.ended', runId: run.runId });
-    unsettled = { ...unsettled, [run.runId]: outcome };
-    enqueue.spawnChild('settleRow', { id: `settle-${run.runId}`, input: outcome });
+    enqueue.spawnChild('judgeLeft', { id: `left-${run.runId}`, input: run });
   }
-  enqueue.assign({ book: startDue(turn, book), unsettled });
+  if (rows.length < ALL_ROWS) dismissGone(turn, book, rows);
+  enqueue.assign({ book: startDue(turn, book) });
+}
+
+/** More rows than Convex lists at once: then one that is not listed may be there all the same. */
+const ALL_ROWS = 500;
+
+/** What its row says of a run that is known. */
+function heed({ enqueue, context }: Turn, book: RunBook, row: OpenRun): void {
+  const entry = book[row.runId];
+  if (entry?.phase === 'waiting') {
+    const isOthers = row.status === 'processing' && row.machineId !== context.machineId;
+    if (isOthers) enqueue.sendTo(childId(row.runId), { type: 'run.gone' });
+  } else if (entry?.phase === 'active' && row.cancelled && !isBeingEnded(entry)) {
+    enqueue.sendTo(childId(row.runId), { type: 'run.interrupt', reason: 'an app asked for it' });
+  }
+}
+
+function isBeingEnded({ frame }: RunEntry): boolean {
+  return frame.state === 'interrupting';
+}
+
+/** Withdrawn in Convex, or ended by somebody else, while they waited here. */
+function dismissGone({ enqueue }: Turn, book: RunBook, rows: readonly OpenRun[]): void {
+  const open = new Set(rows.map(({ runId }) => runId));
+  for (const { frame, listed } of inPhase(book, 'waiting')) {
+    if (listed && !open.has(frame.runId)) {
+      enqueue.sendTo(childId(frame.runId), { type: 'run.gone' });
+    }
+  }
+}
+
+/** What became of a run of an earlier life. Its child had no say in it. */
+export function noteJudged(turn: Turn, outcome: RunOutcome): void {
+  turn.enqueue.stopChild(`left-${outcome.runId}`);
+  noteEnd(turn, outcome);
 }
 
 export function noteChange(turn: Turn, report: Extract<RunReport, { type: 'run.changed' }>): void {
@@ -147,6 +197,17 @@ export function noteChange(turn: Turn, report: Extract<RunReport, { type: 'run.c
   const book = withState(context.book, runId, state, facts, context.now());
   enqueue.assign({ book });
   announce(turn, book, runId);
+}
+
+/** Nothing has changed but when it was seen. */
+export function noteAlive(turn: Turn, report: Extract<RunReport, { type: 'run.alive' }>): void {
+  const { context, enqueue } = turn;
+  const { runId, facts } = report;
+  const state = context.book[runId]?.frame.state;
+  if (state === undefined) return;
+  const book = withState(context.book, runId, state, facts, context.now());
+  enqueue.assign({ book });
+  writeProgress(turn, book, runId);
 }
 
 export function notePlan(turn: Turn, report: Extract<RunReport, { type: 'run.planned' }>): void {
@@ -291,11 +352,14 @@ function announce(turn: Turn, book: RunBook, runId: string): void {
   const entry = book[runId];
   if (entry === undefined) return;
   post(turn, SYSTEM.gateway, { type: 'broadcast', frame: entry.frame });
+  writeProgress(turn, book, runId);
 }
 
-function leftBehind(runId: string): RunOutcome {
-  const { code, message } = new BridgeError('run_interrupted', 'the bridge ended while it went on');
-  return { runId, state: 'interrupted', exitCode: null, signal: null, error: { code, message } };
+function writeProgress({ enqueue }: Turn, book: RunBook, runId: string): void {
+  const entry = book[runId];
+  if (entry?.phase === 'active') {
+    enqueue.sendTo('progress', { type: 'progress.note', frame: entry.frame });
+  }
 }
 
 function threadOf({ frame }: RunEntry): ThreadPatch {

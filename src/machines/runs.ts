@@ -11,7 +11,7 @@
 import type { ControlError } from '../control/frames.ts';
 import { BridgeError, toBridgeError } from '../errors.ts';
 import { SYSTEM } from './protocol.ts';
-import { inPhase, listed, runNamed, withState } from './run-book.ts';
+import { inPhase, listed, runNamed, withOutcome, withRun, withState } from './run-book.ts';
 import type { RunOutcome } from './run-events.ts';
 import { acknowledged, emptyOutbox } from './run-outbox.ts';
 import type { RunsContext, RunsEvent, RunsSummary, Submitted } from './runs-events.ts';
@@ -30,8 +30,10 @@ import {
 import {
   admit,
   failedRun,
+  noteAlive,
   noteChange,
   noteEnd,
+  noteJudged,
   notePlan,
   noteSession,
   noteSettled,
@@ -84,6 +86,21 @@ const machine = runsSetup.extend({
     }),
     takeOpenRuns: on('rows.open', (turn, { runs }) => takeOpenRuns(turn, runs)),
     noteChange: on('run.changed', noteChange),
+    noteAlive: on('run.alive', noteAlive),
+    noteJudged: enqueueActions((turn) => {
+      const runId = idBehind('left-', turn.event);
+      if (runId === null) return;
+      const { event } = turn;
+      // The output of `judgeLeft`.
+      if ('output' in event) noteJudged(turn, event.output as RunOutcome);
+    }),
+    noteEdited: enqueueActions((turn) => {
+      const requestId = idBehind('edit-', turn.event);
+      const { event } = turn;
+      // The output of `edit`.
+      if (requestId !== null && 'output' in event)
+        noteEdited(turn, requestId, event.output as BridgeError | null);
+    }),
     notePlan: on('run.planned', notePlan),
     noteSession: on('run.sessionKnown', noteSession),
     writePrinted: on('run.printed', writePrinted),
@@ -149,6 +166,8 @@ const machine = runsSetup.extend({
   guards: {
     hasSubmission: ({ context }) => context.submissions.length > 0,
     isOfRun: ({ event }) => idBehind('run-', event) !== null,
+    isOfJudging: ({ event }) => idBehind('left-', event) !== null,
+    isOfEditing: ({ event }) => idBehind('edit-', event) !== null,
     isOfSettling: ({ event }) => idBehind('settle-', event) !== null,
     isOfRecording: ({ event }) => idBehind('approval-', event) !== null,
     isQuiet: ({ context }) =>
@@ -164,20 +183,34 @@ const restarting: ControlError = {
 const overdue = new BridgeError('convex_unavailable', 'it did not answer in time');
 
 /** What is done when a child has ended. */
-function childEnds(ofRun: readonly ('withdrawLeft' | 'noteEnd' | 'startDue')[]) {
-  return {
-    'xstate.done.actor.*': [
-      { guard: 'isOfRun', actions: ofRun },
-      { guard: 'isOfSettling', actions: 'noteSettled' },
-      { guard: 'isOfRecording', actions: 'noteRecorded' },
-    ],
-    'xstate.error.actor.*': [
-      { guard: 'isOfRun', actions: ofRun },
-      { guard: 'isOfSettling', actions: 'noteUnsettled' },
-      { guard: 'isOfRecording', actions: 'noteUnrecorded' },
-    ],
-  } as const;
-}
+const childEnds = {
+  'xstate.done.actor.*': [
+    { guard: 'isOfRun', actions: ['withdrawLeft', 'noteEnd', 'startDue'] },
+    { guard: 'isOfJudging', actions: ['noteJudged', 'startDue'] },
+    { guard: 'isOfEditing', actions: 'noteEdited' },
+    { guard: 'isOfSettling', actions: 'noteSettled' },
+    { guard: 'isOfRecording', actions: 'noteRecorded' },
+  ],
+  'xstate.error.actor.*': [
+    { guard: 'isOfRun', actions: ['withdrawLeft', 'noteEnd', 'startDue'] },
+    { guard: 'isOfSettling', actions: 'noteUnsettled' },
+    { guard: 'isOfRecording', actions: 'noteUnrecorded' },
+  ],
+} as const;
+
+/** The same while all is being ended: what was not judged yet is left to the next start. */
+const lastChildEnds = {
+  'xstate.done.actor.*': [
+    { guard: 'isOfRun', actions: ['withdrawLeft', 'noteEnd'] },
+    { guard: 'isOfSettling', actions: 'noteSettled' },
+    { guard: 'isOfRecording', actions: 'noteRecorded' },
+  ],
+  'xstate.error.actor.*': [
+    { guard: 'isOfRun', actions: ['withdrawLeft', 'noteEnd'] },
+    { guard: 'isOfSettling', actions: 'noteUnsettled' },
+    { guard: 'isOfRecording', actions: 'noteUnrecorded' },
+  ],
+} as const;
 
 export const runs = machine.createMachine({
   id: 'runs',
@@ -187,6 +220,7 @@ export const runs = machine.createMachine({
     outbox: emptyOutbox(String(input.now())),
     submissions: [],
     unsettled: {},
+    edits: {},
     approvals: {},
     unrecorded: {},
     lastSessions: { byThread: {}, byDirectory: {} },
@@ -196,6 +230,7 @@ export const runs = machine.createMachine({
     lastError: null,
   }),
   entry: 'askForConvex',
+  invoke: { src: 'progress', id: 'progress' },
   initial: 'recovering',
   on: {
     'convex.online': { actions: 'noteOnline' },
@@ -203,6 +238,7 @@ export const runs = machine.createMachine({
     'control.request': { actions: 'refuseRequest' },
     'prompt.submitted': { actions: 'refuseRequest' },
     'run.changed': { actions: 'noteChange' },
+    'run.alive': { actions: 'noteAlive' },
     'run.planned': { actions: 'notePlan' },
     'run.sessionKnown': { actions: 'noteSession' },
     'run.printed': { actions: 'writePrinted' },
@@ -236,7 +272,7 @@ export const runs = machine.createMachine({
         'prompt.submitted': { actions: 'takePrompt' },
         'rows.open': { actions: 'takeOpenRuns' },
         'rows.answered': { actions: 'takeAnswers' },
-        ...childEnds(['withdrawLeft', 'noteEnd', 'startDue']),
+        ...childEnds,
       },
       states: {
         idle: { always: { guard: 'hasSubmission', target: 'submitting' } },
@@ -254,7 +290,7 @@ export const runs = machine.createMachine({
     },
     stopping: {
       entry: 'stopAll',
-      on: childEnds(['withdrawLeft', 'noteEnd']),
+      on: lastChildEnds,
       always: { guard: 'isQuiet', target: 'stopped' },
       after: { STOP_LIMIT: 'stopped' },
     },
@@ -289,6 +325,9 @@ function takeRequest(turn: Turn, event: On<'control.request'>): void {
       return;
     case 'interrupt':
       interrupt(turn, requestId, request);
+      return;
+    case 'run.edit':
+      edit(turn, requestId, request);
       return;
     case 'run.steer':
       steer(turn, requestId, request);
@@ -331,7 +370,7 @@ function interrupt(
     return;
   }
   const { frame, phase } = entry;
-  if (phase === 'ended') {
+  if (phase === 'ended' || phase === 'left') {
     reply(turn, requestId, frame);
     return;
   }
@@ -346,7 +385,39 @@ function interrupt(
   });
 }
 
-function accept(turn: Turn, { run, threadId }: Submitted): void {
+function edit(
+  turn: Turn,
+  requestId: string,
+  { runId, text }: { runId: string; text: string },
+): void {
+  const { context, enqueue } = turn;
+  const entry = context.book[runId];
+  if (entry === undefined) {
+    refuse(turn, requestId, unknownRun);
+  } else if (entry.phase !== 'waiting') {
+    refuse(turn, requestId, controlErrorOf(new BridgeError('run_begun', '')));
+  } else {
+    const { threadDocId } = entry.frame;
+    enqueue.spawnChild('edit', {
+      id: `edit-${requestId}`,
+      input: { run: { runId, threadDocId }, text },
+    });
+    enqueue.assign({ edits: { ...context.edits, [requestId]: runId } });
+  }
+}
+
+function noteEdited(turn: Turn, requestId: string, error: BridgeError | null): void {
+  const { context, enqueue } = turn;
+  enqueue.stopChild(`edit-${requestId}`);
+  const { [requestId]: runId, ...edits } = context.edits;
+  enqueue.assign({ edits });
+  const entry = context.book[runId ?? ''];
+  if (error !== null) refuse(turn, requestId, controlErrorOf(error));
+  else if (entry === undefined) refuse(turn, requestId, unknownRun);
+  else reply(turn, requestId, entry.frame);
+}
+
+function accept(turn: Turn, { run, threadId, outcome }: Submitted): void {
   const { context, enqueue } = turn;
   const [first, ...submissions] = context.submissions;
   if (first === undefined) return;
@@ -356,7 +427,13 @@ function accept(turn: Turn, { run, threadId }: Submitted): void {
   const { state = 'queued' } = context.book[runId]?.frame ?? {};
   const book = isKnown
     ? withState(context.book, runId, state, { threadId }, context.now())
-    : admit(turn, context.book, run, threadId);
+    : outcome === undefined
+      ? admit(turn, context.book, run, threadId)
+      : withOutcome(
+          withRun(context.book, run, threadId, context.usualPolicy),
+          outcome,
+          context.now(),
+        );
   const entry = book[runId];
   if (entry !== undefined) reply(turn, first.requestId, entry.frame);
   const cwd = 'docId' in first.wanted.thread ? undefined : first.wanted.thread.cwd;
@@ -381,6 +458,9 @@ function controlErrorOf(thrown: unknown): ControlError {
     case 'thread_unknown':
     case 'project_unknown':
       return { code: 'not_found', message };
+    case 'receipt_reused':
+    case 'run_begun':
+      return { code: 'conflict', message };
     case 'convex_rejected':
       return { code: 'invalid_request', message };
     default:

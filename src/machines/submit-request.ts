@@ -6,7 +6,8 @@ import type { RunsContext, SubmitInput } from './runs-events.ts';
 type SubmitRequest = Extract<ControlRequest, { control: 'run.submit' }>;
 
 export function fromRequest(request: SubmitRequest, machineId: string): SubmitInput {
-  const { threadDocId, text, projectId, resumeId, model, sandbox, approvals } = request;
+  const { id, threadDocId, text, projectId, resumeId, model, sandbox, approvals, onConflict } =
+    request;
   return {
     machineId,
     thread: { docId: threadDocId },
@@ -16,6 +17,9 @@ export function fromRequest(request: SubmitRequest, machineId: string): SubmitIn
     ...(model === undefined ? {} : { model }),
     ...(sandbox === undefined ? {} : { sandbox }),
     ...(approvals === undefined ? {} : { approvals }),
+    ...(onConflict === undefined ? {} : { onConflict }),
+    // Clients count their requests from one, each time anew: a number names nothing for ever.
+    ...(typeof id === 'string' ? { receipt: id } : {}),
   };
 }
 

@@ -10,7 +10,13 @@ import * as threads from '../../convex/threads.ts';
 import { anonymousBackend, cursorAt, fileBatch, MACHINE, message, tokenOf } from './backend.ts';
 
 /** What an app may call besides all queries. */
-const ofClients = new Set(['runs:enqueue', 'threads:create', 'threads:rename']);
+const ofClients = new Set([
+  'runs:enqueue',
+  'runs:edit',
+  'runs:cancel',
+  'threads:create',
+  'threads:rename',
+]);
 
 /** Arguments that each function's validator takes; the ids are of rows that are there. */
 function someArguments(ids: { thread: string; run: string; message: string }) {
@@ -31,6 +37,11 @@ function someArguments(ids: { thread: string; run: string; message: string }) {
     'messages:search': { query: 'text' },
     'messages:upsertStreamed': { threadId: ids.thread, ...message('s', 'text'), seq: 1 },
     'runs:active': {},
+    'runs:byId': { id: ids.run },
+    'runs:cancel': { runId: ids.run },
+    'runs:edit': { runId: ids.run, text: 'other' },
+    'runs:progress': { machineId: MACHINE, runId: ids.run, progress: {} },
+    'runs:recent': {},
     'runs:complete': { runId: ids.run },
     'runs:enqueue': { threadDocId: ids.thread, text: 'more' },
     'runs:fail': { runId: ids.run, error: 'x' },

@@ -138,3 +138,102 @@ describe('lists of runs', () => {
     expect(rows.map((row) => row._id)).toEqual([second.runId, runId]);
   });
 });
+
+function raise(message: string): never {
+  throw new Error(message);
+}
+
+describe('a receipt', () => {
+  it('is one run for a day, whoever asks again', async () => {
+    vi.useFakeTimers({ toFake: ['Date'], now: 1_000_000_000_000 });
+    const convex = backend();
+    const threadDocId = await convex.mutation(api.threads.create, {});
+    const asked = { threadDocId, text: 'build it', receipt: 'one' };
+    const first = await convex.mutation(api.runs.enqueue, asked);
+    expect(await convex.mutation(api.runs.enqueue, asked)).toEqual({ ...first, repeated: true });
+    await expect(
+      convex.mutation(api.runs.enqueue, { ...asked, text: 'build more' }),
+    ).rejects.toThrow(/receipt_reused/);
+    expect(await convex.query(api.runs.recent, {})).toHaveLength(1);
+    vi.setSystemTime(1_000_000_000_000 + 24 * 60 * 60_000);
+    expect((await convex.mutation(api.runs.enqueue, asked)).runId).not.toBe(first.runId);
+    expect(await convex.query(api.runs.recent, {})).toHaveLength(2);
+  });
+});
+
+describe('a run that waits', () => {
+  it('can be given another text, with its message; one that has begun cannot', async () => {
+    const { convex, runId, run, lease } = await queued();
+    await convex.mutation(api.runs.edit, { runId, text: 'build it well' });
+    const messageId = (await run())?.messageId ?? raise('no message');
+    expect(await run()).toMatchObject({ text: 'build it well', status: 'pending' });
+    expect(await convex.query(api.messages.byId, { id: messageId })).toMatchObject({
+      text: 'build it well',
+    });
+    await expect(convex.mutation(api.runs.edit, { runId, text: ' ' })).rejects.toThrow(
+      /text_empty/,
+    );
+    await expect(
+      convex.mutation(api.runs.edit, { runId, text: 'x'.repeat(1_000_001) }),
+    ).rejects.toThrow(/text_too_long/);
+    await lease(MACHINE);
+    await expect(convex.mutation(api.runs.edit, { runId, text: 'late' })).rejects.toThrow(
+      /run_begun/,
+    );
+  });
+
+  it('is withdrawn by an app; one that goes on is marked, for its bridge to end', async () => {
+    const { convex, runId, run } = await queued();
+    expect(await convex.mutation(api.runs.cancel, { runId })).toBe(true);
+    expect(await run()).toMatchObject({ status: 'interrupted', error: 'It was withdrawn.' });
+    expect(await convex.mutation(api.runs.cancel, { runId })).toBe(false);
+    const other = await queued();
+    await other.lease(MACHINE);
+    expect(await other.convex.mutation(api.runs.cancel, { runId: other.runId })).toBe(true);
+    expect(await other.run()).toMatchObject({
+      status: 'processing',
+      cancelRequestedAt: expect.any(Number),
+    });
+  });
+});
+
+describe('runs:progress', () => {
+  it('says how far a run has come, to its end, and only for the machine that has it', async () => {
+    const { convex, runId, run, lease } = await queued();
+    const note = (machineId: string, progress: object) =>
+      convex.mutation(api.runs.progress, { machineId, runId, progress });
+    await note(MACHINE, { state: 'running' });
+    expect((await run())?.state).toBeUndefined();
+    await lease(MACHINE);
+    const evidence = { what: 'output', at: 5 };
+    await note(MACHINE, { state: 'stalled', evidence, pid: 7, holder: 'process 9' });
+    await note('other', { state: 'running' });
+    expect(await run()).toMatchObject({ state: 'stalled', evidence, pid: 7, holder: 'process 9' });
+    await note(MACHINE, { state: 'running', evidence, pid: 7 });
+    expect((await run())?.holder).toBeUndefined();
+    await convex.mutation(api.runs.complete, { runId });
+    await note(MACHINE, { state: 'running' });
+    const ended = await run();
+    expect(ended).toMatchObject({ status: 'done', evidence, endedAt: expect.any(Number) });
+    expect([ended?.state, ended?.pid]).toEqual([undefined, undefined]);
+  });
+});
+
+describe('a run of a project', () => {
+  it('is for the machine that has the project, and its thread belongs to it', async () => {
+    const convex = backend();
+    const project = { id: 'site', name: 'Site', workingDir: '/w' };
+    await convex.mutation(api.projects.upsertFromFs, { machineId: 'far', project });
+    const threadDocId = await convex.mutation(api.threads.create, { machineId: 'near' });
+    await convex.mutation(api.runs.enqueue, { threadDocId, text: 'x', projectId: 'site' });
+    await convex.mutation(api.projects.upsertFromFs, { machineId: 'near', project });
+    await convex.mutation(api.runs.enqueue, { threadDocId, text: 'y' });
+    expect(await convex.query(api.runs.active, {})).toMatchObject([
+      { text: 'x', machineId: 'far', projectId: 'site' },
+      { text: 'y', machineId: 'near' },
+    ]);
+    expect(await convex.query(api.threads.byId, { id: threadDocId })).toMatchObject({
+      projectId: 'site',
+    });
+  });
+});

@@ -3,7 +3,7 @@ import type { EventFromLogic, SnapshotFrom } from 'xstate';
 import { BridgeError } from '../../src/errors.ts';
 import type { codexRun } from '../../src/machines/codex-run.ts';
 import { openRun, runPlan, runUnderTest, startRunning, type Running } from '../support/running.ts';
-import { transitionCoverage, walksOf, type Walk } from '../support/walk-paths.ts';
+import { transitionCoverage, walksOf } from '../support/walk-paths.ts';
 
 type RunEvent = EventFromLogic<typeof codexRun>;
 
@@ -12,8 +12,10 @@ function own(type: string, fields: Record<string, unknown> = {}): RunEvent {
   return { type: `xstate.${type}`, ...fields } as never;
 }
 const prepare = '0.codexRun.preparing.planning';
+const findHolder = '0.codexRun.heldElsewhere.looking';
 
-const appServerPlan = { ...runPlan, driver: 'app-server' } as const;
+// Always silent, but while an approval is open: the clock of a walk stands still.
+const appServerPlan = { ...runPlan, driver: 'app-server', stallAfter: 0 } as const;
 const request = {
   approvalId: 'a1',
   kind: 'command',
@@ -38,6 +40,10 @@ const events: RunEvent[] = [
   { type: 'approval.expired', approvalId: 'a1' },
   { type: 'run.steer', requestId: 'q', text: 'more' },
   { type: 'process.steered', requestId: 'q' },
+  { type: 'process.conflict' },
+  { type: 'process.turnStarted' },
+  { type: 'file.grew' },
+  { type: 'run.gone' },
   { type: 'process.turnEnded', turn: { status: 'completed' } },
   { type: 'process.turnEnded', turn: { status: 'failed' } },
   { type: 'process.turnEnded', turn: { status: 'interrupted' } },
@@ -51,8 +57,12 @@ const events: RunEvent[] = [
   own('after.PREPARE_RETRY.codexRun.preparing.waiting'),
   own('after.SPAWN_LIMIT.codexRun.spawning'),
   own('after.RUN_LIMIT.codexRun.running'),
-  own('after.START_LIMIT.codexRun.running.starting'),
-  own('after.SETTLE_LIMIT.codexRun.running.settling'),
+  own('after.START_LIMIT.codexRun.running.work.starting'),
+  own('after.SETTLE_LIMIT.codexRun.running.work.settling'),
+  own('after.SILENCE.codexRun.running.signs.alive'),
+  own(`done.actor.${findHolder}`, { output: 'process 9', actorId: findHolder }),
+  own(`error.actor.${findHolder}`, { error: new Error('no ps'), actorId: findHolder }),
+  own('after.CONFLICT_RETRY.codexRun.heldElsewhere.waiting'),
   own('after.SIGINT_DELAY.codexRun.interrupting.asking'),
   own('after.SIGTERM_DELAY.codexRun.interrupting.sigint'),
   own('after.SIGKILL_DELAY.codexRun.interrupting.sigterm'),
@@ -61,7 +71,7 @@ const events: RunEvent[] = [
 
 /** What decides about transitions. */
 function key({ value, status, context }: SnapshotFrom<typeof codexRun>): string {
-  const { turn, stop, exit, error, taken, plan, approvals } = context;
+  const { turn, stop, exit, error, taken, plan, approvals, conflict, fork } = context;
   return JSON.stringify([
     value,
     status,
@@ -73,24 +83,44 @@ function key({ value, status, context }: SnapshotFrom<typeof codexRun>): string 
     taken,
     plan?.driver,
     Object.keys(approvals).length,
+    conflict !== null,
+    fork,
   ]);
 }
 
 /** The preparation answers only while it is asked, and only a process can ask for an answer. */
 function canCome(snapshot: SnapshotFrom<typeof codexRun>, { type }: { type: string }): boolean {
   if (type === 'process.approval') return snapshot.children['process'] !== undefined;
+  // Codex refuses a session before it has told it.
+  if (type === 'process.conflict') return snapshot.matches({ running: { work: 'starting' } });
+  if (type.endsWith(findHolder)) return snapshot.matches({ heldElsewhere: 'looking' });
   return !type.endsWith(prepare) || snapshot.matches({ preparing: 'planning' });
 }
 
-const walks = walksOf(runUnderTest, {
-  input: { run: openRun, now: () => 0 },
-  events,
-  key,
-  canCome,
+/** Three stories, so that each is told to its end without all the others in between. */
+const ofConflict =
+  /^run\.(?:start|interrupt)$|^process\.(?:spawned|conflict|exited)$|planning$|heldElsewhere/;
+const ofSilence =
+  /^run\.(?:start|interrupt)$|^process\.(?:spawned|session|turnStarted|approval)$|planning$|SILENCE|grew/;
+
+const walks = [
+  { fits: (type: string) => !/conflict|heldElsewhere|SILENCE|turnStarted|grew/.test(type) },
+  { fits: (type: string) => ofSilence.test(type) },
+  { fits: (type: string) => ofConflict.test(type) },
+  { fits: (type: string) => ofConflict.test(type), onConflict: 'wait' as const },
+  { fits: (type: string) => ofConflict.test(type), onConflict: 'fork' as const },
+].flatMap(({ fits, ...wish }) => {
+  const run = { ...openRun, ...wish };
+  const input = { run, now: () => 0 };
+  const possible = events.filter(({ type }) => fits(type));
+  return walksOf(runUnderTest, { input, events: possible, key, canCome }).map((walk) => ({
+    ...walk,
+    run,
+  }));
 });
 
-function play(walk: Walk, inspect?: Parameters<typeof startRunning>[0]): Running {
-  const run = startRunning(inspect);
+function play(walk: (typeof walks)[number], inspect?: Parameters<typeof startRunning>[0]): Running {
+  const run = startRunning(inspect, walk.run);
   // The walk is made of the events above.
   for (const event of walk.events as RunEvent[]) run.send(event);
   return run;

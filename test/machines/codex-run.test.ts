@@ -268,3 +268,126 @@ test('the usage of the turn is part of the outcome', async () => {
   run.codex({ type: 'process.turnEnded', turn: { status: 'completed', usage } }, exited(0));
   expect(run.outcome()).toMatchObject({ usage });
 });
+
+describe('a session that is open elsewhere', () => {
+  const conflict = { type: 'process.conflict' } as const;
+  const begin = async (onConflict?: 'wait' | 'fork') => {
+    run.stop();
+    run = startRunning(undefined, { ...openRun, ...(onConflict ? { onConflict } : {}) });
+    start();
+    await run.prepared({ ...runPlan, resumeId: 's0' });
+    run.codex(spawned, conflict, exited(1, null, 'already has an active writer'));
+    expect(run.hasProcess()).toBe(false);
+    await run.held('process 9 (codex)');
+  };
+
+  test('fails the run, and says who has it', async () => {
+    await begin();
+    expect(run.outcome()).toMatchObject({
+      state: 'failed',
+      error: { code: 'session_conflict', message: expect.stringContaining('process 9 (codex)') },
+    });
+  });
+
+  test('is waited for when that is asked for, and then gone on with', async () => {
+    await begin('wait');
+    expect(run.reports.at(-1)).toMatchObject({
+      state: 'waiting',
+      facts: { holder: 'process 9 (codex)' },
+    });
+    run.clock.increment(3_000);
+    expect(run.state()).toBe('preparing.planning');
+    await run.prepared({ ...runPlan, resumeId: 's0' });
+    run.codex(spawned, session, turnDone, exited(0));
+    expect(run.outcome()).toMatchObject({ state: 'completed' });
+  });
+
+  test('can be given up while it is waited for', async () => {
+    await begin('wait');
+    interrupt();
+    expect(run.outcome()).toMatchObject({ state: 'interrupted', exitCode: null });
+  });
+
+  test('is copied when that is asked for', async () => {
+    await begin('fork');
+    expect(run.preparations.at(-1)).toMatchObject({ fork: true });
+  });
+});
+
+describe('signs of life', () => {
+  const facts = () => run.reports.at(-1);
+
+  test('a run that shows none is stalled, is left alone, and is back with the next', async () => {
+    start();
+    await run.prepared({ ...runPlan, stallAfter: 10_000 });
+    run.codex(spawned, session);
+    run.clock.increment(9_000);
+    run.codex({ type: 'process.line', stream: 'stderr', line: 'hm' });
+    run.clock.increment(9_000);
+    expect(run.snapshot().matches({ running: { signs: 'alive' } })).toBe(true);
+    run.clock.increment(1_000);
+    expect(facts()).toMatchObject({
+      type: 'run.changed',
+      state: 'stalled',
+      facts: { evidence: { what: 'it printed', at: 9_000 } },
+    });
+    expect(run.signals).toEqual([]);
+    run.clock.increment(3_600_000);
+    run.send({ type: 'file.grew' });
+    expect(facts()).toMatchObject({
+      state: 'running',
+      facts: { evidence: { what: 'its session file grew' } },
+    });
+  });
+
+  test('who waits for a person is not stalled', async () => {
+    start();
+    await run.prepared({ ...runPlan, driver: 'app-server', stallAfter: 10_000 });
+    const request = {
+      approvalId: 'a',
+      kind: 'command',
+      command: 'x',
+      turnId: 't',
+      itemId: 'i',
+    } as const;
+    run.codex(spawned, session, { type: 'process.approval', request });
+    run.clock.increment(30_000);
+    expect(run.snapshot().matches({ running: { signs: 'alive' } })).toBe(true);
+  });
+
+  test('are told every ten seconds at most, and each step with its time', async () => {
+    await work();
+    run.codex({ type: 'process.turnStarted' });
+    const alive = () => run.reports.filter(({ type }) => type === 'run.alive').length;
+    for (let second = 0; second < 60; second += 1) {
+      run.clock.increment(1_000);
+      run.codex({ type: 'process.line', stream: 'stdout', line: '{}' });
+    }
+    expect(alive()).toBe(6);
+    expect(facts()).toMatchObject({ facts: { spawnedAt: 0, sessionAt: 0, turnAt: 0 } });
+  });
+});
+
+test('what a run of "codex exec" used is what its session used since', async () => {
+  const tokens = (totalTokens: number) => ({
+    inputTokens: totalTokens,
+    cachedInputTokens: 0,
+    outputTokens: 0,
+    reasoningOutputTokens: 0,
+    totalTokens,
+  });
+  start();
+  await run.prepared({ ...runPlan, resumeId: 's1', usedBefore: tokens(100) });
+  run.codex(
+    spawned,
+    session,
+    { type: 'process.turnEnded', turn: { status: 'completed', usage: tokens(130) } },
+    exited(0),
+  );
+  expect(run.outcome()?.usage).toEqual(tokens(30));
+});
+
+test('a run that is gone from Convex while it waits is over, and nothing is written of it', () => {
+  run.send({ type: 'run.gone' });
+  expect(run.outcome()).toMatchObject({ taken: true });
+});

@@ -36,6 +36,15 @@ const events: RunsEvent[] = [
   },
   { type: 'prompt.submitted', requestId: 'q', prompt: { text: 'x' } },
   { type: 'rows.open', runs: [row('r1')] },
+  {
+    type: 'control.request',
+    requestId: 'e',
+    clientId: 'client-1',
+    request: { control: 'run.edit', runId: 'r2', text: 'y' },
+  },
+  { type: 'rows.open', runs: [row('r1', { status: 'processing' })] },
+  { type: 'rows.open', runs: [row('r1'), row('r2', { threadDocId: 'thread-of-r1' })] },
+  { type: 'run.alive', runId: 'r1', facts: {} },
   { type: 'run.planned', plan: planOf(row('r1')), startedAt: 1 },
   { type: 'run.changed', runId: 'r1', state: 'running', facts: {} },
   { type: 'run.sessionKnown', runId: 'r1', resumeId: 's1' },
@@ -61,6 +70,8 @@ const events: RunsEvent[] = [
   own('error.actor.submit', 'submit', { error: gone }),
   own('done.actor.run-r1', 'run-r1', { output: outcome }),
   own('error.actor.run-r1', 'run-r1', { error: new Error('a bug') }),
+  own('done.actor.left-r1', 'left-r1', { output: outcome }),
+  own('done.actor.edit-e', 'edit-e', { output: null }),
   own('done.actor.settle-r1', 'settle-r1'),
   own('error.actor.settle-r1', 'settle-r1', { error: gone }),
   own('after.SUBMIT_LIMIT.runs.serving.submitting'),
@@ -73,13 +84,25 @@ function key({ value, status, context }: SnapshotFrom<typeof runs>): string {
   const waiting = Math.min(context.submissions.length, 1);
   const unsettled = Object.keys(context.unsettled);
   const unrecorded = Object.values(context.unrecorded).map(({ state }) => state);
+  const edits = Object.keys(context.edits);
   const { online } = context;
-  return JSON.stringify([value, status, phases, waiting, unsettled, online, unrecorded]);
+  return JSON.stringify([value, status, phases, waiting, unsettled, online, unrecorded, edits]);
 }
 
 /** A child ends once it is there, and nobody's promise answers twice. */
-function canCome({ value, children, context }: SnapshotFrom<typeof runs>, event: { type: string }) {
+function canCome(
+  { value, children, context }: SnapshotFrom<typeof runs>,
+  event: { type: string; requestId?: unknown; runs?: readonly unknown[] },
+) {
   const [, child] = /^xstate\.(?:done|error)\.actor\.(.*)$/.exec(event.type) ?? [];
+  // What can be done to a run that waits is walked on its own.
+  const isAfterWaiting = (event.runs?.length ?? 0) > 1;
+  if (isAfterWaiting) return Object.keys(context.book).length === 0 && context.online;
+  // So is what is left of an earlier life, to its end.
+  if (context.book['r1']?.phase === 'left') return event.type.endsWith('left-r1');
+  if ('r2' in context.book) return event.requestId === 'e' || event.type.endsWith('edit-e');
+  // Each has an id of its own.
+  if ('requestId' in event && event.requestId === 'e' && 'edit-e' in children) return false;
   if (context.submissions.length > 1 && event.type.endsWith('request')) return false;
   if (child === undefined) return true;
   return child === recovery ? value === 'recovering' : child in children;

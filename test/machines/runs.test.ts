@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { BridgeError } from '../../src/errors.ts';
+import { leftBehind, outcomeOfTurn } from '../../src/machines/run-outcome.ts';
 import { runsSummary } from '../../src/machines/runs.ts';
 import { planOf, row, startKeeping, type Keeping } from '../support/keeping.ts';
 
@@ -153,6 +154,8 @@ describe('the queue', () => {
 describe('a run left behind by an earlier life', () => {
   test('is closed with a reason, told, and never started again', async () => {
     it.rows([row('r1', { status: 'processing' })]);
+    expect(it.judgements[0]?.input).toMatchObject({ runId: 'r1' });
+    await it.judgements[0]?.answer(leftBehind('r1'));
     expect(preparing()).toEqual([]);
     expect(it.settlements[0]?.input).toMatchObject({
       runId: 'r1',
@@ -163,7 +166,20 @@ describe('a run left behind by an earlier life', () => {
     it.rows([row('r1', { status: 'processing' })]);
     expect(it.settlements).toHaveLength(1);
     await it.settlements[0]?.answer(undefined);
-    expect(it.children()).toEqual(['openRuns', 'approvalAnswers']);
+    expect(it.children()).toEqual(['progress', 'openRuns', 'approvalAnswers']);
+  });
+
+  test('is done when its session file shows the end of its turn; the thread waits until that is known', async () => {
+    it.rows([
+      row('r1', { status: 'processing', threadDocId: 'd' }),
+      row('r2', { threadDocId: 'd', createdAt: 2_000 }),
+    ]);
+    it.request({ control: 'interrupt', runId: 'r1' }, 'q1');
+    expect(it.replyTo('q1')).toMatchObject({ runId: 'r1' });
+    expect(preparing()).toEqual([]);
+    await it.judgements[0]?.answer(outcomeOfTurn('r1', { status: 'completed' }));
+    expect(it.states('r1')).toEqual(['completed']);
+    expect(preparing()).toEqual(['r2']);
   });
 
   test('is over for the writer too, which may still expect it from a keeper that failed', () => {
@@ -354,7 +370,7 @@ describe('the end of a run', () => {
     it.clock.increment(3_000);
     await it.settlements[1]?.answer(undefined);
     expect(it.snapshot().context.unsettled).toEqual({});
-    expect(it.children()).toEqual(['openRuns', 'approvalAnswers']);
+    expect(it.children()).toEqual(['progress', 'openRuns', 'approvalAnswers']);
   });
 
   test('that Convex refuses is not written again', async () => {
@@ -371,7 +387,7 @@ describe('the end of a run', () => {
       it.rows([row(`r${index}`)]);
       await it.preparations.at(-1)?.answer(null);
     }
-    expect(it.children()).toEqual(['openRuns', 'approvalAnswers']);
+    expect(it.children()).toEqual(['progress', 'openRuns', 'approvalAnswers']);
     expect(Object.keys(it.snapshot().context.book)).toHaveLength(500);
   });
 

@@ -36,6 +36,8 @@ export const plan: RunPlan = {
   sandbox: 'danger-full-access',
   approvals: 'never',
   approvalTimeout: 60_000,
+  stallAfter: 600_000,
+  runLimit: 86_400_000,
 };
 
 const noGuard: CodexProcessOptions['guard'] = {

@@ -10,7 +10,8 @@ import {
   type InspectionEvent,
   type SnapshotFrom,
 } from 'xstate';
-import type { ApprovalFrame } from '../../src/control/frames.ts';
+import type { BridgeError } from '../../src/errors.ts';
+import type { ApprovalFrame, RunFrame } from '../../src/control/frames.ts';
 import type { ControlRequest } from '../../src/control/requests.ts';
 import type { PromptFrame } from '../../src/control/parse-frame.ts';
 import type {
@@ -25,7 +26,9 @@ import type { OpenRun, RunOutcome } from '../../src/machines/run-events.ts';
 import type {
   AnsweredApproval,
   AnsweredEvent,
+  EditInput,
   OpenRunsEvent,
+  ProgressEvent,
   SubmitInput,
   Submitted,
 } from '../../src/machines/runs-events.ts';
@@ -42,6 +45,10 @@ interface Outside {
   submissions: Asked<SubmitInput, Submitted>[];
   preparations: Asked<PrepareInput, RunPlan | null>[];
   settlements: Asked<RunOutcome, void>[];
+  edits: Asked<EditInput, BridgeError | null>[];
+  judgements: Asked<OpenRun, RunOutcome>[];
+  /** What was to be written of how far runs have come. */
+  progress: RunFrame[];
   recoveries: Asked<unknown, { ended: string[] }>[];
   /** What of approvals is to be written. */
   records: Asked<ApprovalFrame, ApprovalFrame['state']>[];
@@ -91,11 +98,19 @@ export const runsUnderTest = runs.provide({
     codexRun: codexRun.provide({
       actors: {
         prepare: asking<PrepareInput, RunPlan | null>(() => current.preparations),
+        findHolder: fromPromise<string | null, { sessionId: string }>(() => Promise.resolve(null)),
+        watchFile: fromCallback(() => {}),
         exec: standIn(),
         appServer: standIn(),
       },
     }),
     submit: asking<SubmitInput, Submitted>(() => current.submissions),
+    edit: asking<EditInput, BridgeError | null>(() => current.edits),
+    judgeLeft: asking<OpenRun, RunOutcome>(() => current.judgements),
+    progress: fromCallback<ProgressEvent>(({ receive }) => {
+      const { progress } = current;
+      receive(({ frame }) => void progress.push(frame));
+    }),
     settleRow: asking<RunOutcome, void>(() => current.settlements),
     settleProcesses: asking<unknown, { ended: string[] }>(() => current.recoveries),
     recordApproval: asking<ApprovalFrame, ApprovalFrame['state']>(() => current.records),
@@ -131,6 +146,9 @@ export function startKeeping(
     submissions: [],
     preparations: [],
     settlements: [],
+    edits: [],
+    judgements: [],
+    progress: [],
     recoveries: [],
     records: [],
     processes: new Map(),
@@ -220,6 +238,8 @@ export function planOf(open: OpenRun): RunPlan {
     sandbox: 'danger-full-access',
     approvals: 'never',
     approvalTimeout: 60_000,
+    stallAfter: 600_000,
+    runLimit: 86_400_000,
   };
 }
 

@@ -23,7 +23,7 @@ export interface Running {
   clock: SimulatedClock;
   send: ActorRefFrom<typeof codexRun>['send'];
   snapshot(): SnapshotFrom<typeof codexRun>;
-  /** Dotted, e.g. `running.turn`. */
+  /** Dotted, e.g. `preparing.planning`; of a run that runs where its work stands. */
   state(): string;
   /** What the keeper was told, oldest first. */
   reports: EventObject[];
@@ -31,6 +31,8 @@ export interface Running {
   lines: EventObject[];
   /** The signals that the process got, oldest first. */
   signals: string[];
+  /** Who has the session open is found out, or not. */
+  held(holder: string | null): Promise<void>;
   /** What else the process was told, oldest first. */
   commands: CodexProcessCommand[];
   /** Whether there is a process actor. */
@@ -63,11 +65,14 @@ export const runPlan: RunPlan = {
   sandbox: 'danger-full-access',
   approvals: 'never',
   approvalTimeout: 60_000,
+  stallAfter: 600_000,
+  runLimit: 86_400_000,
 };
 
 /** The one that `startRunning` started last. */
 let current: Pick<Running, 'signals' | 'commands' | 'preparations'> & {
   answer: PromiseWithResolvers<RunPlan | null>;
+  holder: PromiseWithResolvers<string | null>;
 };
 
 /** One and the same machine for every start, so that its transitions can be counted. */
@@ -78,6 +83,10 @@ export const runUnderTest = codexRun.provide({
       current.answer = Promise.withResolvers();
       return await current.answer.promise;
     }),
+    findHolder: fromPromise<string | null, { sessionId: string }>(
+      async () => await current.holder.promise,
+    ),
+    watchFile: fromCallback(() => {}),
     exec: standIn(),
     appServer: standIn(),
   },
@@ -94,7 +103,10 @@ function standIn() {
   });
 }
 
-export function startRunning(inspect?: (event: InspectionEvent) => void): Running {
+export function startRunning(
+  inspect?: (event: InspectionEvent) => void,
+  given: OpenRun = openRun,
+): Running {
   const clock = new SimulatedClock();
   const reports: EventObject[] = [];
   const lines: EventObject[] = [];
@@ -103,6 +115,7 @@ export function startRunning(inspect?: (event: InspectionEvent) => void): Runnin
     commands: [],
     preparations: [],
     answer: Promise.withResolvers(),
+    holder: Promise.withResolvers(),
   };
   current = mine;
   const listener = (heard: EventObject[]) =>
@@ -113,7 +126,7 @@ export function startRunning(inspect?: (event: InspectionEvent) => void): Runnin
     invoke: [
       { src: 'gateway', systemId: 'gateway' },
       { src: 'keeper', systemId: 'runs' },
-      { src: 'run', systemId: 'run', input: { run: openRun, now: () => clock.now() } },
+      { src: 'run', systemId: 'run', input: { run: given, now: () => clock.now() } },
     ],
   });
   const root = createActor(tree, { clock, ...(inspect && { inspect }) }).start();
@@ -123,7 +136,10 @@ export function startRunning(inspect?: (event: InspectionEvent) => void): Runnin
     clock,
     send: (event) => run.send(event),
     snapshot: () => run.getSnapshot(),
-    state: () => dotted(run.getSnapshot().value),
+    state: () => {
+      const { value } = run.getSnapshot();
+      return dotted(value).replace(/^running\.work\.(\w+) signs\.\w+$/, 'running.$1');
+    },
     reports,
     lines,
     signals: mine.signals,
@@ -132,6 +148,10 @@ export function startRunning(inspect?: (event: InspectionEvent) => void): Runnin
     preparations: mine.preparations,
     prepared: async (plan) => {
       mine.answer.resolve(plan);
+      await settled();
+    },
+    held: async (holder) => {
+      mine.holder.resolve(holder);
       await settled();
     },
     unprepared: async (error) => {
@@ -150,7 +170,7 @@ function dotted(value: unknown): string {
   if (typeof value !== 'object' || value === null) return String(value);
   return Object.entries(value)
     .map(([name, inner]) => `${name}.${dotted(inner)}`)
-    .join();
+    .join(' ');
 }
 
 /** A promise actor answers a few microtasks after its promise. */

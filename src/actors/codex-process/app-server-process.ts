@@ -28,7 +28,7 @@ import {
   type CodexProcessOptions,
   type Send,
 } from './codex-child.ts';
-import { readableError } from './complaint.ts';
+import { isWriterConflict, readableError } from './complaint.ts';
 import { RpcClient } from './rpc-client.ts';
 
 export function createAppServerProcess(
@@ -89,6 +89,13 @@ class AppServerRun implements ChildListener {
     void this.#begin(rpc).catch((error: unknown) => {
       if (this.#turnEnded) return;
       const message = error instanceof Error ? error.message : String(error);
+      if (this.#threadId === undefined && isWriterConflict(message)) {
+        this.#turnEnded = true;
+        this.#lastError = message;
+        this.#send({ type: 'process.conflict' });
+        rpc.end();
+        return;
+      }
       this.#endTurn({ status: 'failed', error: readableError(message) });
     });
   }
@@ -158,7 +165,7 @@ class AppServerRun implements ChildListener {
     const { thread } = threadAnswer.parse(
       plan.resumeId === undefined
         ? await rpc.request('thread/start', threadParams(plan))
-        : await rpc.request('thread/resume', {
+        : await rpc.request(plan.fork ? 'thread/fork' : 'thread/resume', {
             ...threadParams(plan),
             threadId: plan.resumeId,
             excludeTurns: true,
@@ -182,6 +189,7 @@ class AppServerRun implements ChildListener {
       }),
     );
     this.#turnId = turn.id;
+    this.#send({ type: 'process.turnStarted' });
     // The request to end it came while it was on its way.
     if (this.#isStopped) this.interrupt();
   }

@@ -34,6 +34,8 @@ export interface ChildListener {
   ready(stdin: Writable): void;
   /** A line of stdout that is not empty. */
   line(line: string, bytes: number): void;
+  /** A line of stderr. */
+  complaint?(line: string): void;
   /** It has ended, and everything that it had printed was handed on. Says what it complained of. */
   ended(exit: { exitCode: number | null; signal: string | null }): string | undefined;
 }
@@ -129,8 +131,10 @@ function follow(
       return;
     }
     send({ type: 'process.line', stream, line });
-    if (stream === 'stderr') complaints.add(line);
-    else if (line !== '') listener.line(line, bytes);
+    if (stream === 'stderr') {
+      complaints.add(line);
+      listener.complaint?.(line);
+    } else if (line !== '') listener.line(line, bytes);
   };
   return [
     stdout && outputLines(stdout, printed('stdout')),

@@ -33,3 +33,11 @@ export function readableError(message: string): string {
     return message;
   }
 }
+
+/**
+ * Whether Codex refuses to go on with a session because another process has it open: one
+ * process at a time writes a session file (0.148 and later).
+ */
+export function isWriterConflict(complaint: string): boolean {
+  return complaint.includes('already has an active writer');
+}

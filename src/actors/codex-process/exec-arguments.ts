@@ -2,7 +2,7 @@ import type { RunPlan } from '../../machines/codex-process-events.ts';
 
 /**
  * The arguments of `codex exec` for one run, the prompt being on stdin. Options
- * stand before `resume`, where Codex takes them for both kinds of run (seen in 0.169).
+ * stand before `resume` and `fork`, where Codex takes them for all kinds of run (seen in 0.169).
  * `extra` are the user's own (CODEX_ARGS): what a request says beats them.
  */
 export function execArguments(plan: RunPlan, extra: readonly string[]): string[] {
@@ -31,7 +31,7 @@ export function execArguments(plan: RunPlan, extra: readonly string[]): string[]
     '--cd',
     plan.cwd,
     ...withoutOptions(withoutFlags(extra), overridden),
-    ...(plan.resumeId === undefined ? [] : ['resume', plan.resumeId]),
+    ...(plan.resumeId === undefined ? [] : [plan.fork ? 'fork' : 'resume', plan.resumeId]),
     '-',
   ];
 }

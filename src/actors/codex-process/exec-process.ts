@@ -16,7 +16,7 @@ import {
   type CodexProcessOptions,
   type Send,
 } from './codex-child.ts';
-import { readableError } from './complaint.ts';
+import { isWriterConflict, readableError } from './complaint.ts';
 import { execArguments } from './exec-arguments.ts';
 
 export function createExecProcess(
@@ -65,6 +65,12 @@ class ExecRun implements ChildListener {
     }
   }
 
+  complaint(line: string): void {
+    if (this.#plan.resumeId !== undefined && isWriterConflict(line)) {
+      this.#send({ type: 'process.conflict' });
+    }
+  }
+
   ended(): string | undefined {
     // An interrupted Codex closes nothing that it has begun.
     const items = [...this.#open.values()].map(interrupted);
@@ -74,6 +80,7 @@ class ExecRun implements ChildListener {
 
   #understood({ items, resumeId, turn, error, problems }: ExecOutcome, bytes: number): void {
     if (resumeId !== undefined) this.#send({ type: 'process.session', resumeId });
+    if (items.some(isTurnStart)) this.#send({ type: 'process.turnStarted' });
     if (items.length > 0) this.#send({ type: 'process.items', items, bytes });
     for (const item of items) {
       if (item.partial === true) this.#open.set(item.key, item);
@@ -90,4 +97,8 @@ class ExecRun implements ChildListener {
     const failure = turn.error === undefined ? {} : { error: readableError(turn.error) };
     this.#send({ type: 'process.turnEnded', turn: { ...turn, ...failure } });
   }
+}
+
+function isTurnStart({ kind, data }: ThreadItem): boolean {
+  return kind === 'turn' && data !== undefined && 'status' in data && data.status === 'in_progress';
 }

@@ -3,8 +3,10 @@ import { stat } from 'node:fs/promises';
 import { isAbsolute } from 'node:path';
 import type { ApprovalMode, SandboxMode } from '../../control/modes.ts';
 import { BridgeError } from '../../errors.ts';
+import type { TokenUsage } from '../../codex/thread-item.ts';
 import type { CodexDriver, RunPlan } from '../../machines/codex-process-events.ts';
 import type { PrepareInput } from '../../machines/codex-run-steps.ts';
+import type { OpenRun } from '../../machines/run-events.ts';
 import { policyOf, type RunPolicy } from '../../machines/run-book.ts';
 
 /** What Convex knows of a thread. */
@@ -14,6 +16,7 @@ export interface RunThread {
   cwd?: string;
   model?: string;
   projectId?: string;
+  usage?: TokenUsage;
 }
 
 /** What a `PROJECT.md` of this machine asks for. */
@@ -27,8 +30,8 @@ export interface RunProject {
 }
 
 export interface PrepareOptions {
-  /** Marks the run as ours; false when it is over, or another machine's. */
-  lease: (runId: string) => Promise<boolean>;
+  /** Marks the run as ours; null when it is over, or another machine's. Its text is what it is then. */
+  lease: (run: OpenRun) => Promise<{ text: string } | null>;
   /** Null when there is no such thread. */
   findThread: (threadDocId: string) => Promise<RunThread | null>;
   /** Null when this machine has no such project. */
@@ -39,6 +42,10 @@ export interface PrepareOptions {
   usualPolicy: RunPolicy;
   /** Milliseconds until an approval that nobody answers is declined. */
   approvalTimeout: number;
+  /** Milliseconds without a sign of life after which it is shown as stalled. */
+  stallAfter: number;
+  /** Milliseconds after which it is ended. */
+  runLimit: number;
   chooseDriver: () => Promise<CodexDriver>;
   log: (message: string, details: Record<string, string>) => void;
 }
@@ -50,10 +57,11 @@ export interface PrepareOptions {
  */
 export async function prepareRun(
   options: PrepareOptions,
-  { run, lastSessions }: PrepareInput,
+  { run, lastSessions, fork }: PrepareInput,
 ): Promise<RunPlan | null> {
   const { lease, findThread, defaultDirectory, log } = options;
-  if (!(await lease(run.runId))) return null;
+  const leased = await lease(run);
+  if (leased === null) return null;
   const thread = await findThread(run.threadDocId);
   if (thread === null) throw new BridgeError('thread_unknown', run.threadDocId);
   const projectId = run.projectId ?? thread.projectId;
@@ -72,9 +80,11 @@ export async function prepareRun(
     runId: run.runId,
     threadId: thread.threadId,
     driver,
-    prompt: run.text,
+    prompt: leased.text,
     cwd,
     ...(resumeId === undefined ? {} : { resumeId }),
+    ...(fork ? { fork } : {}),
+    ...(thread.usage && resumeId === thread.resumeId ? { usedBefore: thread.usage } : {}),
     ...(model === undefined ? {} : { model }),
     ...(projectId === undefined ? {} : { projectId }),
     ...(instructions === undefined ? {} : { instructions }),
@@ -82,6 +92,8 @@ export async function prepareRun(
     sandbox,
     approvals,
     approvalTimeout: options.approvalTimeout,
+    stallAfter: options.stallAfter,
+    runLimit: options.runLimit,
   };
 }
 

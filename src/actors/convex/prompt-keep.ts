@@ -52,7 +52,10 @@ export class PromptKeep {
 
   /** What the user typed, where it is known. */
   typed({ runId, threadDocId, text }: OpenRow): string {
-    const ofRun = this.#prompts.find((prompt) => prompt.runId === runId);
+    // Of a run that was given another text, the newest is meant, if that is what the row has.
+    const ofRun = this.#prompts.findLast(
+      (prompt) => prompt.runId === runId && prompt.redacted === text,
+    );
     const alike = this.#prompts.find(
       (prompt) =>
         prompt.runId === undefined &&

@@ -1,20 +1,27 @@
 /** The rows of the table `runs`, for the keeper of all runs. */
+import { ConvexError } from 'convex/values';
 import { fromCallback, fromPromise, type EventObject } from 'xstate';
 import { api } from '../../../convex/_generated/api.js';
 import type { Doc, Id } from '../../../convex/_generated/dataModel.js';
-import { BridgeError } from '../../errors.ts';
+import { defined } from '../../codex/defined.ts';
+import { BridgeError, toBridgeError } from '../../errors.ts';
 import type { OpenRun, RunOutcome } from '../../machines/run-events.ts';
-import type { OpenRunsEvent, SubmitInput, Submitted } from '../../machines/runs-events.ts';
+import type {
+  EditInput,
+  OpenRunsEvent,
+  SubmitInput,
+  Submitted,
+} from '../../machines/runs-events.ts';
 import type { RunProject, RunThread } from '../codex-process/prepare-run.ts';
 import type { ConvexConnection } from './connection.ts';
 import type { PromptKeep } from './prompt-keep.ts';
 import type { Redaction } from './redaction.ts';
 
 /**
- * How long a run is ours, in milliseconds: the longest that a run may take, and an
- * hour for ending it. So it never runs out, and need not be prolonged.
+ * Milliseconds that a run is ours beyond the longest that it may take: for preparing and
+ * ending it. So the lease never runs out, and need not be prolonged.
  */
-const LEASE_MS = 25 * 60 * 60_000;
+const LEASE_MARGIN_MS = 60 * 60_000;
 
 export interface PromptOptions {
   redaction: Redaction;
@@ -36,11 +43,13 @@ export function submitRun(connection: ConvexConnection, { redaction, prompts }: 
     const cwd = project?.workingDir ?? found.cwd;
     const text = redaction.text(run.text, cwd);
     const isOf = text === run.text ? undefined : prompts.keep(threadDocId, text, run.text);
-    const { runId, threadId } = await connection.mutation(api.runs.enqueue, {
-      ...run,
-      text,
-      threadDocId,
-    });
+    const written = await connection
+      .mutation(api.runs.enqueue, { ...run, text, threadDocId })
+      .catch((error: unknown) => {
+        throw withCode(error, 'receipt_reused');
+      });
+    const { runId, threadId, repeated } = written;
+    if (repeated) return await submittedBefore(connection, prompts, runId, threadId);
     isOf?.(runId);
     return {
       run: { ...run, runId, threadDocId, status: 'pending', createdAt: Date.now() },
@@ -49,11 +58,70 @@ export function submitRun(connection: ConvexConnection, { redaction, prompts }: 
   });
 }
 
+/** The run that a receipt names, as it is by now. */
+async function submittedBefore(
+  connection: ConvexConnection,
+  prompts: PromptKeep,
+  id: string,
+  threadId: string,
+): Promise<Submitted> {
+  const row = await connection.query(api.runs.byId, { id });
+  if (row === null) throw new BridgeError('run_unknown', id);
+  const run = openRun(row);
+  if (isOpen(row)) return { run: { ...run, text: prompts.typed(run) }, threadId };
+  return { run, threadId, outcome: outcomeOf(row) };
+}
+
+function outcomeOf({ _id: runId, status, error, exitCode, usage }: Doc<'runs'>): RunOutcome {
+  const state = status === 'done' ? 'completed' : status === 'error' ? 'failed' : 'interrupted';
+  const code = state === 'failed' ? 'codex_failed' : 'run_interrupted';
+  return {
+    runId,
+    state,
+    exitCode: exitCode ?? null,
+    signal: null,
+    ...(error === undefined ? {} : { error: { code, message: error } }),
+    ...(usage === undefined ? {} : { usage }),
+  };
+}
+
+/** Gives a run that waits another text. Says why it could not: `run_begun` when it is too late. */
+export function editRow(connection: ConvexConnection, options: PromptOptions) {
+  return fromPromise<BridgeError | null, EditInput>(async ({ input }) => {
+    try {
+      await edit(connection, options, input);
+      return null;
+    } catch (error) {
+      return toBridgeError(withCode(error, 'run_begun'));
+    }
+  });
+}
+
+async function edit(
+  connection: ConvexConnection,
+  { redaction, prompts }: PromptOptions,
+  { run, text: typed }: EditInput,
+): Promise<void> {
+  const directory = (await findThread(connection, run.threadDocId))?.cwd;
+  const text = redaction.text(typed, directory);
+  const runId = run.runId as Id<'runs'>;
+  if (text !== typed) prompts.keep(run.threadDocId, text, typed)(runId);
+  await connection.mutation(api.runs.edit, { runId, text });
+}
+
+/** A refusal of Convex that the catalogue has under the same name. */
+function withCode(error: unknown, code: 'receipt_reused' | 'run_begun'): unknown {
+  const cause = error instanceof BridgeError ? error.cause : error;
+  const data: unknown = cause instanceof ConvexError ? cause.data : null;
+  const isMeant = typeof data === 'object' && data !== null && 'code' in data && data.code === code;
+  return isMeant ? new BridgeError(code, '', { cause }) : error;
+}
+
 /** Sends all open runs at once and after each change, over every loss of the connection. */
 export function openRuns(connection: ConvexConnection, { prompts }: PromptOptions) {
   return fromCallback<EventObject, { machineId: string }>(({ sendBack }) =>
     connection.onUpdate(api.runs.active, {}, (rows) => {
-      const open = rows.flatMap(openRun);
+      const open = rows.filter(isOpen).map(openRun);
       prompts.retain(open);
       const runs = open.map((run) => ({ ...run, text: prompts.typed(run) }));
       sendBack({ type: 'rows.open', runs } satisfies OpenRunsEvent);
@@ -74,25 +142,31 @@ export function settleRow(connection: ConvexConnection, { redaction }: PromptOpt
     if (state === 'completed') {
       await connection.mutation(api.runs.complete, { runId, ...exit, ...spent });
     } else if (state === 'interrupted') {
-      await connection.mutation(api.runs.interrupt, { runId, error: reason, ...exit });
+      await connection.mutation(api.runs.interrupt, {
+        runId,
+        error: reason,
+        ...exit,
+        ...spent,
+      });
     } else {
       await connection.mutation(api.runs.fail, { runId, error: reason, ...exit, ...spent });
     }
   });
 }
 
-/** Marks a run as ours; false when it is over, or another machine's. */
+/** Marks a run as ours, and tells its text; null when it is over, or another machine's. */
 export async function leaseRun(
   connection: ConvexConnection,
-  machineId: string,
-  runId: string,
-): Promise<boolean> {
+  { prompts }: Pick<PromptOptions, 'prompts'>,
+  options: { machineId: string; runLimit: number },
+  run: OpenRun,
+): Promise<{ text: string } | null> {
   const row = await connection.mutation(api.runs.lease, {
-    machineId,
-    runId: runId as Id<'runs'>,
-    leaseMs: LEASE_MS,
+    machineId: options.machineId,
+    runId: run.runId as Id<'runs'>,
+    leaseMs: options.runLimit + LEASE_MARGIN_MS,
   });
-  return row !== null;
+  return row === null ? null : { text: prompts.typed(openRun(row)) };
 }
 
 export async function findThread(
@@ -101,7 +175,7 @@ export async function findThread(
 ): Promise<(RunThread & { docId: Id<'threads'> }) | null> {
   const row = await connection.query(api.threads.byId, { id });
   if (row === null) return null;
-  const { _id, threadId, resumeId, cwd, model, projectId } = row;
+  const { _id, threadId, resumeId, cwd, model, projectId, usage } = row;
   return {
     docId: _id,
     threadId,
@@ -109,7 +183,18 @@ export async function findThread(
     ...(cwd === undefined ? {} : { cwd }),
     ...(model === undefined ? {} : { model }),
     ...(projectId === undefined ? {} : { projectId }),
+    ...(usage === undefined ? {} : { usage }),
   };
+}
+
+/** Where the file of a thread's session is, once a watcher has seen it. */
+export async function sessionFile(
+  connection: ConvexConnection,
+  { threadDocId, sessionId }: { threadDocId: string; sessionId: string },
+): Promise<string | undefined> {
+  const row = await connection.query(api.threads.byId, { id: threadDocId });
+  if (row === null || row.resumeId !== sessionId || row.rolloutDeletedAt !== undefined) return;
+  return row.rolloutPath?.includes(sessionId) ? row.rolloutPath : undefined;
 }
 
 /** As its row has it, which its file is mirrored into. */
@@ -151,23 +236,22 @@ async function threadFor(
   return { threadDocId, ...place };
 }
 
-function openRun(row: Doc<'runs'>): OpenRun[] {
-  const { _id, threadDocId, status, text, createdAt } = row;
-  if (status !== 'pending' && status !== 'processing') return [];
-  const { machineId, projectId, resumeId, model, sandbox, approvals } = row;
-  return [
-    {
-      runId: _id,
-      threadDocId,
-      status,
-      text,
-      createdAt,
-      ...(machineId === undefined ? {} : { machineId }),
-      ...(projectId === undefined ? {} : { projectId }),
-      ...(resumeId === undefined ? {} : { resumeId }),
-      ...(model === undefined ? {} : { model }),
-      ...(sandbox === undefined ? {} : { sandbox }),
-      ...(approvals === undefined ? {} : { approvals }),
-    },
-  ];
+function isOpen({ status }: Doc<'runs'>): boolean {
+  return status === 'pending' || status === 'processing';
+}
+
+function openRun(row: Doc<'runs'>): OpenRun {
+  const { _id, threadDocId, status, text, createdAt, cancelRequestedAt } = row;
+  const { machineId, projectId, resumeId, model, sandbox, approvals, onConflict } = row;
+  const { sessionId, startedAt } = row;
+  return {
+    runId: _id,
+    threadDocId,
+    status: status === 'pending' ? 'pending' : 'processing',
+    text,
+    createdAt,
+    ...defined({ machineId, projectId, resumeId, model, sandbox, approvals, onConflict }),
+    ...defined({ sessionId, startedAt }),
+    ...(cancelRequestedAt === undefined ? {} : { cancelled: true as const }),
+  };
 }

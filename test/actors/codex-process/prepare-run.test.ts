@@ -24,12 +24,14 @@ const none = { byDirectory: {} };
 
 function options(changes: Partial<PrepareOptions> = {}): PrepareOptions {
   return {
-    lease: () => Promise.resolve(true),
+    lease: ({ text }) => Promise.resolve({ text }),
     findThread: () => Promise.resolve({ threadId: 't', cwd: folder.path }),
     findProject: () => Promise.resolve(null),
     defaultDirectory: '/',
     usualPolicy: { sandbox: 'danger-full-access', approvals: 'never' },
     approvalTimeout: 60_000,
+    stallAfter: 1,
+    runLimit: 2,
     chooseDriver: () => Promise.resolve('exec'),
     log: () => {},
     ...changes,
@@ -51,6 +53,8 @@ test('a run goes where its thread is, with full access, which is logged', async 
     sandbox: 'danger-full-access',
     approvals: 'never',
     approvalTimeout: 60_000,
+    stallAfter: 1,
+    runLimit: 2,
   });
   expect(logged).toEqual([
     [
@@ -121,7 +125,7 @@ test('a thread without a directory goes to the default one', async () => {
 });
 
 test('a run that another machine has taken is not planned', async () => {
-  const lease = () => Promise.resolve(false);
+  const lease = () => Promise.resolve(null);
   expect(await prepareRun(options({ lease }), { run, lastSessions: none })).toBeNull();
 });
 

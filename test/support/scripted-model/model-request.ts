@@ -10,6 +10,8 @@ export interface ModelRequest {
   turnId: string;
   model: string;
   style: ToolStyle;
+  /** What Codex tells the model as its developer. */
+  told: string;
   /** The outputs of the tools that were called since the prompt. */
   toolOutputs: unknown[];
 }
@@ -48,6 +50,10 @@ export function parseModelRequest(
     model,
     // Models in code mode get their one tool by an input item.
     style: tools?.some(({ name }) => name === 'exec_command') ? 'direct' : 'code mode',
+    told: input
+      .filter(({ role }) => role === 'developer')
+      .map(({ content }) => textOf(content))
+      .join('\n'),
     toolOutputs: input
       .slice(asked + 1)
       .filter(({ type }) => type.endsWith('_call_output'))
