@@ -7,6 +7,7 @@ import type { ConvexFlags } from './convex.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import type { InspectFlags } from './inspect.ts';
 import type { PairFlags } from './pair.ts';
+import type { RunsFlags } from './runs.ts';
 import type { SearchFlags } from './search.ts';
 import type { TokenFlags } from './token.ts';
 import type { VerifyFlags } from './verify.ts';
@@ -47,10 +48,48 @@ export async function program(args: string[]): Promise<ExitCode> {
     .description('run a prompt with Codex, and print what it answers; reads standard input for "-"')
     .argument('<text...>', 'the prompt, or "-"')
     .option('--thread <id>', 'continue this thread (its document id); without it a new one is made')
-    .option('--cd <directory>', 'working directory of a new thread', process.cwd())
+    .option('--project <id>', 'with the directory, model and permissions of this project')
+    .option('--new', 'begin a new session of Codex, also where the thread has one')
+    .option(
+      '--cd <directory>',
+      'working directory of a new thread without a project (default: here)',
+    )
+    .addOption(
+      new Option('--on-conflict <what>', 'when another process has the session open')
+        .choices(['fail', 'wait', 'fork'])
+        .default('fail'),
+    )
+    .option('--follow', 'print the answer as it comes; the default', true)
+    .option('--no-follow', 'only begin it, and print its id')
     .option('--json', "print Codex's own lines instead of the answer")
     .action((text: string[], flags: Flags & SubmitFlags) =>
       run(async (config) => (await import('./submit.ts')).submit(config, text.join(' '), flags))(
+        flags,
+      ),
+    );
+
+  withSettings(root.command('runs'), LOCAL)
+    .description('the newest runs: what each does, what it used, and why it ended')
+    .option('--thread <id>', 'only those of this thread')
+    .option('--limit <number>', 'at most so many, 1 to 500 (default 20)')
+    .option('--json', 'for machines: the rows as they are')
+    .action((flags: Flags & RunsFlags) =>
+      run(async (config) => (await import('./runs.ts')).runs(config, flags))(flags),
+    );
+
+  withSettings(root.command('interrupt'), LOCAL)
+    .description('end a run, or withdraw one that waits')
+    .argument('[run]', 'its id; without it the newest that goes on')
+    .action((runId: string | undefined, flags: Flags) =>
+      run(async (config) => (await import('./runs.ts')).interrupt(config, runId))(flags),
+    );
+
+  withSettings(root.command('attach'), LOCAL)
+    .description('print what a run has printed and what is to come; Ctrl-C leaves it alone')
+    .argument('<run>', 'its id')
+    .option('--json', "print Codex's own lines instead of the answer")
+    .action((runId: string, flags: Flags & { json?: boolean }) =>
+      run(async (config) => (await import('./runs.ts')).attach(config, runId, flags.json ?? false))(
         flags,
       ),
     );
@@ -179,7 +218,11 @@ export async function program(args: string[]): Promise<ExitCode> {
 
 export interface SubmitFlags {
   thread?: string;
-  cd: string;
+  project?: string;
+  new?: boolean;
+  cd?: string;
+  onConflict?: string;
+  follow: boolean;
   json?: boolean;
 }
 

@@ -1,10 +1,9 @@
 /** `oa-bridge search`: the lines of all conversations that hold these words. */
 import { styleText } from 'node:util';
-import { ConvexHttpClient } from 'convex/browser';
-import { makeFunctionReference } from 'convex/server';
 import { z } from 'zod';
 import type { Config } from '../config.ts';
 import { BridgeError } from '../errors.ts';
+import { convexFunctions } from './convex-functions.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import { hitIn } from './hit-line.ts';
 import { connectLocalBridge } from './local-bridge.ts';
@@ -91,16 +90,7 @@ async function threadNamed(ask: Ask, id: string): Promise<z.infer<typeof namedTh
 
 async function convexQuery(config: Config): Promise<Ask> {
   const bridge = await connectLocalBridge(config);
-  const { url, token } = await bridge.request('convex.token');
+  const convex = await convexFunctions(bridge);
   bridge.close();
-  const client = new ConvexHttpClient(url, { skipConvexDeploymentUrlCheck: true, logger: false });
-  client.setAuth(token);
-  return async (name, args) => {
-    try {
-      return await client.query(makeFunctionReference<'query'>(name), args);
-    } catch (cause) {
-      const reason = cause instanceof Error ? cause.message : String(cause);
-      throw new BridgeError('convex_unavailable', `${url} (${reason})`, { cause });
-    }
-  };
+  return convex.query;
 }

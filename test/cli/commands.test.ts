@@ -244,6 +244,36 @@ describe('with a daemon', () => {
     expect(stderr).toBe('oa-bridge: No thread has this id: nobody [not_found]');
   });
 
+  test('submit --no-follow only begins a run; attach prints it, and leaves it to Ctrl-C; interrupt ends it', async () => {
+    const { stdout: runId } = await submit('--no-follow', 'for ever');
+    const attached = run('attach', runId);
+    await firstOutput(attached);
+    attached.kill('SIGINT');
+    expect(await attached).toMatchObject({ exitCode: 130 });
+    expect((await run('runs', '--limit', '1')).stdout).toMatch(
+      new RegExp(`^RUN .*WHAT\n${runId} +running .* ago$`, 's'),
+    );
+    expect(await run('interrupt', runId)).toMatchObject({ stdout: `${runId} interrupting` });
+    // What has ended is told again.
+    expect(await run('attach', runId)).toMatchObject({ exitCode: 130, stdout: 'Begun.' });
+  });
+
+  test('runs lists what each run used, and is a script’s too', async () => {
+    const { stdout: runId } = await submit('--no-follow', 'say hello');
+    expect((await run('attach', runId)).stdout).toBe('I will look.\nHello, world.');
+    await expect
+      .poll(async () => (await run('runs', '--limit', '1')).stdout, { timeout: 30_000 })
+      .toMatch(new RegExp(`^${runId} +done +\\d+s +\\d+ `, 'm'));
+    const [row] = JSON.parse((await run('runs', '--limit', '1', '--json')).stdout);
+    expect(row).toMatchObject({ _id: runId, status: 'done', usage: expect.any(Object) });
+  });
+
+  test('submit --project of one that is not there says so, with exit code 1', async () => {
+    const { exitCode, stderr } = await run('submit', '--project', 'nowhere', 'hello');
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain('No project has this id: nowhere on this machine [not_found]');
+  });
+
   test('Ctrl-C while a run goes on interrupts the run itself, with exit code 130', async () => {
     const running = submit('for ever');
     await firstOutput(running);

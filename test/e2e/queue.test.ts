@@ -105,9 +105,7 @@ describe.each(['exec', 'app-server'] as const)('with the driver %s', (driver) =>
     for (;;) {
       const found = frames.find((frame) => frame.runId === runId && frame.state === state);
       if (found !== undefined) return found;
-      const end = frames.find(
-        (frame) => frame.runId === runId && frame.endedAt !== undefined,
-      );
+      const end = frames.find((frame) => frame.runId === runId && frame.endedAt !== undefined);
       if (end !== undefined) throw new Error(`The run ended otherwise: ${JSON.stringify(end)}`);
       await new Promise<void>((resolve) => (arrived = resolve));
     }

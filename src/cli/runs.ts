@@ -1,0 +1,137 @@
+/** `oa-bridge runs`, `interrupt` and `attach`: what Codex does for whom, and how to end it. */
+import { z } from 'zod';
+import type { Config } from '../config.ts';
+import { BridgeError } from '../errors.ts';
+import { convexFunctions, type ConvexFunctions } from './convex-functions.ts';
+import { EXIT, type ExitCode } from './exit-codes.ts';
+import { followRuns, isOver, verdict } from './follow-run.ts';
+import { connectLocalBridge } from './local-bridge.ts';
+import { printable } from './printable.ts';
+import { duration, table } from './table.ts';
+
+export interface RunsFlags {
+  thread?: string;
+  limit?: string;
+  json?: boolean;
+}
+
+const usage = z.looseObject({ totalTokens: z.number() }).optional();
+
+const runRows = z.array(
+  z.looseObject({
+    _id: z.string(),
+    threadDocId: z.string(),
+    text: z.string(),
+    status: z.string(),
+    state: z.string().optional(),
+    holder: z.string().optional(),
+    evidence: z.object({ what: z.string(), at: z.number() }).optional(),
+    error: z.string().optional(),
+    usage,
+    createdAt: z.number(),
+  }),
+);
+type RunRow = z.infer<typeof runRows>[number];
+
+const threadRow = z.looseObject({ _id: z.string(), title: z.string(), usage }).nullable();
+type ThreadRow = z.infer<typeof threadRow>;
+
+const limitFlag = z.coerce.number().int().min(1).max(500);
+
+/** The rows of Convex: so also runs of other machines, and those before the last restart. */
+export async function runs(config: Config, flags: RunsFlags): Promise<ExitCode> {
+  const limit = limitFlag.default(20).safeParse(flags.limit);
+  if (!limit.success)
+    throw new BridgeError('config_invalid', '--limit takes a number from 1 to 500');
+  const bridge = await connectLocalBridge(config);
+  try {
+    const convex = await convexFunctions(bridge);
+    const rows = await rowsOf(convex, flags.thread, limit.data);
+    if (flags.json === true) {
+      console.log(JSON.stringify(rows, null, 2));
+      return EXIT.done;
+    }
+    const threads = new Map<string, ThreadRow>();
+    for (const { threadDocId: id } of rows) {
+      if (threads.has(id)) continue;
+      threads.set(id, threadRow.parse(await convex.query('threads:byId', { id })));
+    }
+    const header = ['RUN', 'STATE', 'AGE', 'TOKENS', 'OF THREAD', 'THREAD', 'WHAT'];
+    const now = Date.now();
+    const lines = rows.map((row) => shown(row, threads.get(row.threadDocId) ?? null, now));
+    console.log(table(header, lines).join('\n'));
+    return EXIT.done;
+  } finally {
+    bridge.close();
+  }
+}
+
+async function rowsOf(
+  convex: ConvexFunctions,
+  thread: string | undefined,
+  limit: number,
+): Promise<RunRow[]> {
+  if (thread === undefined) return runRows.parse(await convex.query('runs:recent', { limit }));
+  const found = threadRow.parse(await convex.query('threads:byId', { id: thread }));
+  if (found === null) throw new BridgeError('thread_unknown', thread);
+  return runRows.parse(await convex.query('runs:listForThread', { threadDocId: found._id, limit }));
+}
+
+function shown(row: RunRow, thread: ThreadRow, now: number): string[] {
+  const { evidence, error, holder } = row;
+  const alive = evidence && `${evidence.what} ${duration(now - evidence.at)} ago`;
+  const isOpen = row.status === 'processing';
+  const what = error ?? (isOpen ? (holder ? `waits for ${holder}` : alive) : undefined) ?? row.text;
+  return [
+    row._id,
+    isOpen ? (row.state ?? row.status) : row.status,
+    duration(now - row.createdAt),
+    tokens(row.usage),
+    tokens(thread?.usage),
+    row.threadDocId,
+    printable(what).slice(0, MOST_SHOWN),
+  ];
+}
+
+/** Characters of a prompt or reason. */
+const MOST_SHOWN = 60;
+
+function tokens(used: z.infer<typeof usage>): string {
+  return used === undefined ? '-' : String(used.totalTokens);
+}
+
+/** Ends a run, or withdraws one that waits; without an id the newest that goes on. */
+export async function interrupt(config: Config, runId: string | undefined): Promise<ExitCode> {
+  const bridge = await connectLocalBridge(config);
+  try {
+    const target = runId === undefined ? {} : { runId };
+    const frame = await bridge.request('interrupt', target);
+    console.log(`${frame.runId} ${frame.state}`);
+    return EXIT.done;
+  } finally {
+    bridge.close();
+  }
+}
+
+/** Prints what a run has printed, as far as it is remembered, and what is still to come. */
+export async function attach(config: Config, runId: string, asJson: boolean): Promise<ExitCode> {
+  const bridge = await connectLocalBridge(config);
+  try {
+    const left = Promise.withResolvers<null>();
+    process.once('SIGINT', () => left.resolve(null));
+    const follower = followRuns(bridge, asJson);
+    const frame = await bridge.request('run.status', { runId });
+    const end = follower.endOf(runId);
+    if (isOver(frame)) {
+      // What it printed was replayed before the reply; it may have been forgotten by now.
+      end.catch(() => {});
+      return verdict(frame);
+    }
+    const last = await Promise.race([end, left.promise]);
+    if (last !== null) return verdict(last);
+    process.stderr.write(`oa-bridge: the run goes on; "oa-bridge interrupt ${runId}" ends it\n`);
+    return EXIT.interrupted;
+  } finally {
+    bridge.close();
+  }
+}
