@@ -92,5 +92,5 @@ async function convexQuery(config: Config): Promise<Ask> {
   const bridge = await connectLocalBridge(config);
   const convex = await convexFunctions(bridge);
   bridge.close();
-  return convex.query;
+  return async (name, args) => await convex.query(name, args);
 }

@@ -112,7 +112,7 @@ describe.each(['exec', 'app-server'] as const)('with the driver %s', (driver) =>
   }
 
   const submit = async (text: string, more: object = {}) =>
-    String((await bridge.request('run.submit', { threadDocId: thread, text, ...more })).runId);
+    (await bridge.request('run.submit', { threadDocId: thread, text, ...more })).runId;
 
   test('a run that waits is edited and withdrawn through Convex and over the socket', async () => {
     const first = await submit('held');
@@ -166,7 +166,7 @@ describe.each(['exec', 'app-server'] as const)('with the driver %s', (driver) =>
       await bridge.request('run.submit', { id, threadDocId: thread, text });
     const { runId } = await ask('quick');
     expect(await ask('quick')).toMatchObject({ runId });
-    await runIs(String(runId), 'completed');
+    await runIs(runId, 'completed');
     await expect(ask('quick, and other')).rejects.toMatchObject({ code: 'conflict' });
     await stop();
     await start();
