@@ -6,20 +6,24 @@ import type { ConvexConnection } from './connection.ts';
 /** A cursor is a few hundred bytes; a page of them stays far below every limit of a read. */
 const PAGE_SIZE = 1_000;
 
+/** The next page is on its way while the caller looks at one: with many files, nobody waits in turn. */
 export async function* loadCursors(
   connection: Pick<ConvexConnection, 'query'>,
   machineId: string,
 ): AsyncGenerator<readonly (FileCursor & { updatedAt: number })[]> {
-  let cursor: string | null = null;
-  for (;;) {
+  const load = (cursor: string | null): Promise<Page> => {
     const paginationOpts = { cursor, numItems: PAGE_SIZE };
-    const result: Page = await connection.query(api.cursors.forMachine, {
-      machineId,
-      paginationOpts,
-    });
-    yield result.page;
-    if (result.isDone) return;
-    cursor = result.continueCursor;
+    const loading = connection.query(api.cursors.forMachine, { machineId, paginationOpts });
+    // Whoever stops in the middle does not wait for it.
+    loading.catch(() => {});
+    return loading;
+  };
+  let next = load(null);
+  for (;;) {
+    const { page, isDone, continueCursor } = await next;
+    if (!isDone) next = load(continueCursor);
+    yield page;
+    if (isDone) return;
   }
 }
 
