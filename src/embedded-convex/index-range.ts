@@ -151,6 +151,7 @@ function isWithin(order: number, bound: Bound): boolean {
 
 function checkOrder(index: IndexInfo, { equal, bounds }: Conditions): void {
   const bounded = bounds.field;
+  if (isInOrder(index, equal, bounded)) return;
   const names = index.fields.map((field) => field.name);
   if (!names.includes('_id')) names.push('_id');
   const rank = new Map(names.map((name, at) => [name, at]));
@@ -165,6 +166,13 @@ function checkOrder(index: IndexInfo, { equal, bounds }: Conditions): void {
     'InvalidIndexRange',
     `Tried to query index ${index.qualifiedName} but the query didn't use the index fields in order.\nIndex fields: ${displayFields(index)}\nQuery fields: [${used.map((field) => `"${field}"`).join(', ')}]\nFirst incorrect field: "${wrong}"\nFor more information see https://docs.convex.dev/using/indexes.`,
   );
+}
+
+/** As nearly all queries are: then there is nothing to put in order, and to complain of. */
+function isInOrder(index: IndexInfo, equal: Conditions['equal'], bounded: string | null): boolean {
+  let at = 0;
+  for (const field of equal.keys()) if (index.fields[at++]?.name !== field) return false;
+  return bounded === null || index.fields[at]?.name === bounded;
 }
 
 function alreadyBound(

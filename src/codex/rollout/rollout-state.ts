@@ -81,9 +81,13 @@ export class RolloutState {
   }
 
   patchThread(patch: Partial<ThreadPatch>): void {
-    const before = JSON.stringify(this.thread);
-    this.thread = { ...this.thread, ...patch };
-    if (JSON.stringify(this.thread) !== before) this.threadChanged = true;
+    const before = this.thread;
+    this.thread = { ...before, ...patch };
+    // Every count of tokens comes by here, so only what the patch names is compared. Its type
+    // has no other keys.
+    for (const name of Object.keys(patch) as (keyof ThreadPatch)[]) {
+      if (JSON.stringify(patch[name]) !== JSON.stringify(before[name])) this.threadChanged = true;
+    }
   }
 
   /** The item as this line tells of it, at the time and place of the line that told of it first. */
