@@ -30,8 +30,11 @@ export interface CampaignResult {
 
 class CampaignFailure extends Error {}
 
-/** Milliseconds. A lost event is found by the sweep of each minute at the latest. */
-const CONVERGENCE_LIMIT = 90_000;
+/**
+ * Milliseconds. Less than the minute of the sweeps: an event that is lost must be made up for
+ * sooner. A backend that hangs is found and replaced in some 20 s.
+ */
+const CONVERGENCE_LIMIT = 45_000;
 /** Milliseconds. A check that takes longer says what it waits for. */
 const SLOW = 5_000;
 /** Milliseconds between two looks at what has not converged. */
