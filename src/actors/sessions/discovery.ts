@@ -152,8 +152,11 @@ class Discovery {
       case 'tail.caughtUp': {
         const retired = this.#queue.follow(path);
         if (retired !== null) this.#send({ type: 'file.retired', path: retired });
-        // It went while its end was being read, when nobody could be told.
-        if (!this.#files.has(path)) this.#queue.addLive(path);
+        if (this.#files.has(path)) break;
+        // It went while its end was being read, when nobody could be told; or it is a
+        // compressed one, beside which the plain one is there again.
+        if (regularFile(path) === null) this.#queue.addLive(path);
+        else this.#send({ type: 'file.retired', path });
         break;
       }
       case 'tail.failed':

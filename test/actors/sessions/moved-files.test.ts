@@ -119,6 +119,29 @@ test('what was compressed while the bridge was down is known again', async () =>
   expect(lastThread(mirror)?.rolloutPath).toBe(path);
 });
 
+test('a compressed session that is being read when it is unpacked beside itself is let go', async () => {
+  const path = compress();
+  await using watch = startSessions({ root });
+  await watch.until(() => texts(watch).length === 2);
+  await watch.settled();
+  watch.mirror.isHolding = true;
+  const jobs = watch.mirror.jobs.length;
+  const lines = Buffer.concat([
+    zstdDecompressSync(readFileSync(path)),
+    Buffer.from(session.draft(() => session.user('three'))),
+  ]);
+  writeFileSync(`${path}.tmp`, zstdCompressSync(lines));
+  renameSync(`${path}.tmp`, path);
+  await watch.until(() => watch.mirror.jobs.length > jobs);
+  writeFileSync(session.path, lines);
+  await watch.until(() => lastThread(watch.mirror)?.rolloutPath === session.path);
+  watch.restartWriter();
+  await watch.until(() => isAt(watch, path) && watch.status().files.tailing === 1);
+  await watch.settled();
+  expect(watch.status().files).toMatchObject({ known: 1, behind: 0 });
+  expect(texts(watch)).toEqual(['one', 'two', 'three']);
+});
+
 test('a compressed file that is not whole is tried again, and holds nothing else up', async () => {
   const whole = zstdCompressSync(readFileSync(session.path));
   const path = `${session.path}.zst`;
