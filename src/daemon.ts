@@ -2,7 +2,7 @@
  * The composition root: gives the machines their actors, and the root supervisor its
  * children, each made in a file of its own under `daemon/`. Only these know all parts.
  */
-import { createActor } from 'xstate';
+import { createActor, type AnyActorRef } from 'xstate';
 import { codexProbe } from './actors/codex-process/codex-probe.ts';
 import { ConvexConnection } from './actors/convex/connection.ts';
 import { Redaction } from './actors/convex/redaction.ts';
@@ -25,9 +25,11 @@ import { verifierChild } from './daemon/verifier-child.ts';
 import { writerChild } from './daemon/writer-child.ts';
 import { toBridgeError } from './errors.ts';
 import { lockHome, openHome } from './home.ts';
+import { LogFile, logFilePath } from './log-file.ts';
 import { createLog } from './log.ts';
 import { SYSTEM } from './machines/protocol.ts';
 import { supervisor } from './machines/supervisor.ts';
+import { noticeService } from './service/service-notice.ts';
 import { openTokenSigner } from './token-signer.ts';
 import { packageVersion } from './version.ts';
 
@@ -47,7 +49,11 @@ export function startDaemon(config: Config): Daemon {
   const identity = openHome(config.home, config.token);
   const lock = lockHome(config.home);
   const logSecrets = [identity.token];
-  const log = createLog({ level: config.logLevel, secrets: logSecrets });
+  const log = createLog({
+    level: config.logLevel,
+    secrets: logSecrets,
+    file: new LogFile(logFilePath(config.home)),
+  });
   const tokens = openTokenSigner(config.home);
   const unredacted = new UnredactedProjects(projectsFolder(config.home));
   const redaction = new Redaction({
@@ -124,11 +130,21 @@ export function startDaemon(config: Config): Daemon {
     'oa-bridge starts',
   );
   root.start();
+  const service = noticeService(() => isAlive(root));
   return {
     shutdown(reason) {
       log.info({ reason }, 'shutting down');
+      service.stopping();
       root.send({ type: 'shutdown' });
     },
     ended: ended.promise,
   };
+}
+
+/** Whether the parts without which nothing works are there; one that is started again is not. */
+function isAlive(root: AnyActorRef): boolean {
+  const critical = [SYSTEM.gateway, SYSTEM.convex, SYSTEM.writer, SYSTEM.sessions, SYSTEM.runs];
+  return [root, ...critical.map((id) => root.system.get(id))].every(
+    (actor: AnyActorRef | undefined) => actor?.getSnapshot()?.status === 'active',
+  );
 }

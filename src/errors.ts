@@ -36,6 +36,11 @@ export const catalogue = {
     retryable: false,
     message: 'No other device can reach this bridge',
   },
+  service_failed: { retryable: false, message: 'The service manager refused' },
+  service_unsupported: {
+    retryable: false,
+    message: 'There is no service manager that the bridge knows on this system',
+  },
   port_taken: {
     retryable: false,
     message: 'The address is already in use; stop the other program or choose another port',

@@ -54,6 +54,12 @@ export function readToken(home: string): string | undefined {
   return readIdentity(identityFile(home)).token;
 }
 
+/** Returns the stored token, if there is one. Changes nothing. Errors: as of `openHome`. */
+export function checkHomePrivate(home: string): string | undefined {
+  requirePrivate(home, 'directory', 0o700);
+  return readToken(home);
+}
+
 /** Where the token is. */
 export function identityFile(home: string): string {
   return join(home, 'bridge.json');

@@ -10,22 +10,20 @@ export interface LogOptions {
   level: string;
   /** Exact strings that must not reach the output, wherever they stand. */
   secrets: readonly string[];
+  /** Gets every line too. */
+  file?: { write(line: string): void };
   /** Standard error by default: standard output belongs to commands' results. */
   destination?: NodeJS.WritableStream & { isTTY?: boolean };
 }
 
-export function createLog({ level, secrets, destination = process.stderr }: LogOptions): Log {
-  const stream = destination.isTTY
-    ? pretty({
-        destination,
-        colorize: !('NO_COLOR' in process.env),
-        translateTime: 'SYS:HH:MM:ss.l',
-        // One line a record: `messageFormat` shows the fields as well.
-        hideObject: true,
-        ignore: 'pid,hostname',
-        messageFormat: oneLine,
-      })
-    : destination;
+export function createLog({ level, secrets, file, destination = process.stderr }: LogOptions): Log {
+  const stream = destination.isTTY ? pretty({ destination, ...prettyOptions(true) }) : destination;
+  const both = {
+    write(line: string) {
+      stream.write(line);
+      file?.write(line);
+    },
+  };
   return pino(
     {
       level,
@@ -33,8 +31,25 @@ export function createLog({ level, secrets, destination = process.stderr }: LogO
       serializers: { err: serializeError },
       hooks: { streamWrite: (line) => withoutSecrets(line, secrets) },
     },
-    stream,
+    both,
   );
+}
+
+/** A line of the log as a terminal shows it, with its newline. */
+export function prettifier(colorize: boolean): (line: string) => string {
+  const prettify = pretty.prettyFactory(prettyOptions(colorize));
+  return (line) => prettify(line) ?? '';
+}
+
+function prettyOptions(colorize: boolean): pretty.PrettyOptions {
+  return {
+    colorize: colorize && !('NO_COLOR' in process.env),
+    translateTime: 'SYS:HH:MM:ss.l',
+    // One line a record: `messageFormat` shows the fields as well.
+    hideObject: true,
+    ignore: 'pid,hostname',
+    messageFormat: oneLine,
+  };
 }
 
 /** `actor: message  field=value …`, and a stack only of what should not have happened. */

@@ -6,6 +6,7 @@ import type { Config } from '../config.ts';
 import { connectBridge, type BridgeConnection } from '../control/connect-bridge.ts';
 import { BridgeError } from '../errors.ts';
 import { readToken } from '../home.ts';
+import { reachableHost } from '../reachable-host.ts';
 
 /**
  * Connects with the token of the home. Throws `bridge_unreachable` when nobody answers, and
@@ -32,10 +33,9 @@ export function localBridge(config: Config): { url: string; token: string } {
   return { url: controlUrl(config), token };
 }
 
-/** Where a client on this machine finds the daemon: "all interfaces" is no address to connect to. */
+/** Where a client on this machine finds the daemon. */
 function controlUrl({ bind: { host, port } }: Config): string {
-  const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
-  return `ws://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}/ws`;
+  return `ws://${reachableHost(host)}:${port}/ws`;
 }
 
 /** A WebSocket does not tell why it was refused, so the same is asked once more over HTTP. */

@@ -6,6 +6,7 @@ import type { BackfillFlags } from './backfill.ts';
 import type { ConvexFlags } from './convex.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import type { InspectFlags } from './inspect.ts';
+import type { LogsFlags } from './logs.ts';
 import type { PairFlags } from './pair.ts';
 import type { RunsFlags } from './runs.ts';
 import type { SearchFlags } from './search.ts';
@@ -31,7 +32,7 @@ export async function program(args: string[]): Promise<ExitCode> {
     .showHelpAfterError('(add --help for what is allowed)')
     .addHelpText('after', EXIT_HELP);
 
-  withSettings(root.command('start'), Object.keys(settings) as SettingName[])
+  withSettings(root.command('start'), EVERYTHING)
     .description('start the daemon in the foreground')
     .action(run(async (config) => (await import('./start.ts')).start(config)));
 
@@ -161,6 +162,44 @@ export async function program(args: string[]): Promise<ExitCode> {
       run(async (config) => (await import('./pair.ts')).pair(config, flags))(flags),
     );
 
+  withSettings(root.command('doctor'), EVERYTHING)
+    .description('look at everything around the bridge, and say what is wrong and what to do')
+    .option('--json', 'for machines: {subject, verdict, found, advice} of each')
+    .action((flags: Flags & { json?: boolean }) =>
+      run(async (config) => (await import('./doctor.ts')).doctor(config, flags.json ?? false))(
+        flags,
+      ),
+    );
+
+  withSettings(root.command('logs'), ['home'])
+    .description('show what the daemon has said')
+    .option('-n, --lines <number>', 'so many lines, the newest', '100')
+    .option('-f, --follow', 'go on with what it says from now on, until Ctrl-C')
+    .option('--json', 'the lines as they are')
+    .action((flags: Flags & LogsFlags) =>
+      run(async (config) => (await import('./logs.ts')).logs(config, flags))(flags),
+    );
+
+  const service = root
+    .command('service')
+    .description('have the system start the bridge, restart it and end it (systemd, launchd)');
+  withSettings(service.command('install'), EVERYTHING)
+    .description('start it now and at each login, with the settings given here')
+    .option('--print', 'only show the file')
+    .action((flags: Flags & { print?: boolean }) =>
+      run(async () => (await import('./service.ts')).installService(flags, flags.print ?? false))(
+        flags,
+      ),
+    );
+  service
+    .command('uninstall')
+    .description('end it, and start it no more')
+    .action(() => run(async () => (await import('./service.ts')).uninstallService())({}));
+  service
+    .command('status')
+    .description('whether it is installed and runs; exit code 1: it does not')
+    .action(() => run(async () => (await import('./service.ts')).serviceStatus())({}));
+
   withSettings(root.command('validate'), ['home'])
     .description('check PROJECT.md and SKILL.md files, and say what is wrong and where')
     .argument('[paths...]', 'files and folders; without any, those of the home')
@@ -227,6 +266,8 @@ export interface SubmitFlags {
 }
 
 type Flags = Partial<Record<SettingName, string>>;
+
+const EVERYTHING = Object.keys(settings) as SettingName[];
 
 /** What a command needs in order to find the daemon of this machine. */
 const LOCAL: SettingName[] = ['home', 'bind', 'token'];

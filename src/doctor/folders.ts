@@ -1,0 +1,48 @@
+/** The home of the bridge and that of Codex: there, and open to the right people only. */
+import { accessSync, constants, lstatSync, readdirSync, statSync, type Stats } from 'node:fs';
+import type { Config } from '../config.ts';
+import { BridgeError } from '../errors.ts';
+import { checkHomePrivate } from '../home.ts';
+import { failed, ok, warning, type Finding } from './finding.ts';
+
+export function checkHome({ home, token }: Config): Finding {
+  if (stat(home) === undefined) return ok('home', `${home} will be made at the first start`);
+  try {
+    const stored = checkHomePrivate(home);
+    accessSync(home, constants.W_OK);
+    const from = token === undefined ? 'bridge.json' : 'OPENAGENTS_BRIDGE_TOKEN';
+    const has = stored === undefined && token === undefined ? 'no token yet' : `token from ${from}`;
+    return ok('home', `${home} is private, ${has}`);
+  } catch (error) {
+    if (error instanceof BridgeError) return failed('home', error.message, 'do what it says');
+    return failed('home', `${home} cannot be written`, 'choose another with OPENAGENTS_HOME');
+  }
+}
+
+export function checkSessions({ sessionsRoot, codexHome }: Config): Finding {
+  const facts = stat(sessionsRoot);
+  if (facts === undefined) {
+    return stat(codexHome) === undefined
+      ? warning('sessions', `there is no ${codexHome}`, 'run Codex once, or set CODEX_HOME')
+      : ok('sessions', `${sessionsRoot} appears with the first session of Codex`);
+  }
+  if (!facts.isDirectory()) {
+    return failed('sessions', `${sessionsRoot} is no directory`, 'move it away, or set CODEX_HOME');
+  }
+  try {
+    readdirSync(sessionsRoot);
+    return ok('sessions', sessionsRoot);
+  } catch {
+    const advice = `run: chmod u+rx ${sessionsRoot}`;
+    return failed('sessions', `${sessionsRoot} cannot be read`, advice);
+  }
+}
+
+function stat(path: string): Stats | undefined {
+  try {
+    // A link to somewhere is as good as the place, a link to nowhere is something to tell.
+    return lstatSync(path).isSymbolicLink() ? statSync(path) : lstatSync(path);
+  } catch {
+    return undefined;
+  }
+}
