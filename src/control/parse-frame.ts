@@ -25,6 +25,9 @@ export function parseFrame(frame: string): ParsedFrame {
   // Only what opens a JSON object is taken for JSON: "42" or "[x] done" are prompts.
   if (!text.startsWith('{')) return { kind: 'prompt', prompt: { text: frame } };
   const whole = parseJson(text);
+  if (isTooDeep(whole)) {
+    return failed('invalid_request', `A frame may be ${MAX_DEPTH} levels deep.`, idOf(whole));
+  }
   return whole === undefined ? parseConfiguredPrompt(text) : parseRequest(whole);
 }
 
@@ -89,6 +92,20 @@ const verbs: ReadonlySet<string> = new Set(
 function idOf(value: unknown): string | number | undefined {
   const parsed = z.object({ id: z.union([z.string().max(256), z.number()]) }).safeParse(value);
   return parsed.success ? parsed.data.id : undefined;
+}
+
+/** What a payload has at most in practice; a schema is checked by recursion, and the stack is finite. */
+const MAX_DEPTH = 64;
+
+function isTooDeep(value: unknown): boolean {
+  let level = [value];
+  for (let depth = 0; level.length > 0; depth += 1) {
+    if (depth > MAX_DEPTH) return true;
+    level = level.flatMap((each) =>
+      typeof each === 'object' && each !== null ? Object.values(each) : [],
+    );
+  }
+  return false;
 }
 
 /** For clients that show the message alone. */

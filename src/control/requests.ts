@@ -10,7 +10,9 @@ const opaqueId = z
   .string()
   .min(1)
   .max(128)
-  .regex(/^[A-Za-z0-9][A-Za-z0-9._:-]*$/, 'letters, digits, ".", "_", ":" and "-" only');
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._:-]*$/, 'letters, digits, ".", "_", ":" and "-" only')
+  // Things are looked up by it in plain objects, which have "constructor" and its like by birth.
+  .refine((id) => !(id in {}), 'no such id can be');
 
 /** Which session files; without any of these, all of them. */
 export const backfillSelection = z.object({

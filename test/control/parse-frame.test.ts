@@ -17,6 +17,8 @@ test.each([
   ['{"control":"sessions.watch","enabled":"yes","id":3}', 'invalid_request'],
   ['{"control":"run.submit","threadDocId":"../../etc","text":"hi"}', 'invalid_request'],
   ['{"control":"run.submit","threadDocId":"abc","text":"hi","model":"--evil"}', 'invalid_request'],
+  ['{"control":"run.status","runId":"constructor"}', 'invalid_request'],
+  [`{"control":"echo","payload":${'['.repeat(5_000)}${']'.repeat(5_000)}}`, 'invalid_request'],
   ['   ', 'invalid_request'],
   ['{"cd":"/tmp"}\n', 'invalid_request'],
   ['{"cd":5}\nfix it', 'invalid_request'],

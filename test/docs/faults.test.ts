@@ -4,16 +4,20 @@ import { expect, test } from 'vitest';
 
 const root = join(import.meta.dirname, '../..');
 
-test('every test that the page of faults names exists', () => {
-  const page = readFileSync(join(root, 'docs/sync/faults.md'), 'utf8');
+test.each([
+  ['docs/sync/faults.md', 32],
+  ['docs/security.md', 17],
+])('every test that %s names exists', (name, rows) => {
+  // What stands before the threats says what is exposed, and names no tests.
+  const page = readFileSync(join(root, name), 'utf8').split('## Threats').at(-1) ?? '';
   const cells = page
     .split('\n')
-    .filter((line) => line.startsWith('| ') && !/^\| (?:---|fault )/.test(line))
+    .filter((line) => line.startsWith('| ') && !/^\| (?:---|fault |threat )/.test(line))
     .map((line) => line.split(' | ').at(-1) ?? '');
   const titles = cells.flatMap((cell) =>
     [...cell.matchAll(/`([^`]+)`/g)].map(([, title]) => title),
   );
-  expect(cells.length).toBe(19);
+  expect(cells.length).toBe(rows);
   expect(titles.length).toBeGreaterThanOrEqual(cells.length);
   const tests = readdirSync(join(root, 'test'), { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.test.ts'))

@@ -190,7 +190,7 @@ class Hub {
         clientId,
         requestHost: requestHost(request),
         wrap: url.searchParams.get('wrap') === '1',
-        onFrame: (from, text) => this.#receive(from, text),
+        onFrame: (from, text) => this.#answer(from, text),
         onEvent: (event) => {
           if (event.type === 'client.closed') this.#forget(clientId);
           this.#notify({ type: 'client.reported', clientId, event });
@@ -238,6 +238,15 @@ class Hub {
       clientId,
       clients: this.#clients.size,
     });
+  }
+
+  /** Whatever a frame makes us trip over, its sender is told, and nobody else suffers. */
+  #answer(from: Connection, text: string): void {
+    try {
+      this.#receive(from, text);
+    } catch (error) {
+      from.send(errorFrame({ code: 'internal', message: toBridgeError(error).message }, undefined));
+    }
   }
 
   #receive(from: Connection, text: string): void {

@@ -11,6 +11,16 @@ class SlowSocket extends EventEmitter {
   readonly OPEN = 1;
   readonly readyState = 1;
   bufferedAmount = 0;
+  pings = 0;
+  isCut = false;
+
+  ping(): void {
+    this.pings += 1;
+  }
+
+  terminate(): void {
+    this.isCut = true;
+  }
 
   send(frame: string): void {
     this.bufferedAmount += frame.length;
@@ -69,4 +79,16 @@ test('a replay that was read gives no further room', () => {
   connection.send('x'.repeat(8 * MIB + 1));
   vi.advanceTimersByTime(100);
   expect(told).toEqual(['client.behind', 'client.caughtUp', 'client.behind', 'client.overflowed']);
+});
+
+test('a client that answers no ping is cut within 45 s, one that answers stays', () => {
+  for (let n = 0; n < 4; n += 1) {
+    vi.advanceTimersByTime(15_000);
+    socket.emit('pong');
+  }
+  expect(socket.pings).toBe(4);
+  vi.advanceTimersByTime(44_999);
+  expect(socket.isCut).toBe(false);
+  vi.advanceTimersByTime(1);
+  expect(socket.isCut).toBe(true);
 });
