@@ -123,11 +123,11 @@ export class SessionFiles {
     });
   }
 
-  /** `bytes` more are in Convex, up to this cursor. `isThere`: the path still led to the file. */
-  committed(path: string, cursor: FileCursor, bytes: number, isThere = true): void {
+  /** `bytes` more are in Convex, and this cursor if it moved. `isThere`: the path still led to the file. */
+  committed(path: string, cursor: FileCursor | undefined, bytes: number, isThere = true): void {
     this.#bytesRead += bytes;
     if (isThere && !this.isCopy(path)) this.#latest.set(sessionOf(path), path);
-    this.#change(path, () => this.#cursors.set(path, cursor));
+    if (cursor !== undefined) this.#change(path, () => this.#cursors.set(path, cursor));
   }
 
   countRejected(lines: number): void {

@@ -95,8 +95,8 @@ export class SessionReader {
         await this.#checkUnchanged(this.#file, length);
         const parser = (this.#parser ??= this.#openParser(live, length));
         const batch = await this.#readBatch(this.#file, parser, length);
-        if (parser.state.parsedTo > this.#cursor.offset || this.#owesCursor) {
-          const isThere = presence !== 'deleted';
+        const isThere = presence !== 'deleted';
+        if (parser.state.parsedTo > this.#cursor.offset || (isThere && this.#owesCursor)) {
           const about = { length, live, isThere };
           const job = await this.#propose(this.#file, parser.state, batch, about);
           return { type: 'batch', job };
@@ -133,7 +133,7 @@ export class SessionReader {
     if (stored !== undefined) return await this.#goOnFrom(stored, this.#proposal);
     const { files, path, parserVersion } = this.#options;
     const { job, cursor, bytes, rejected, places, isThere } = this.#proposal;
-    files.committed(path, cursor, bytes, isThere);
+    files.committed(path, job.cursor, bytes, isThere);
     this.#options.setAside.moved(cursor);
     if (rejected + refused.length > 0) files.countRejected(rejected + refused.length);
     this.#proposal = null;
@@ -376,7 +376,7 @@ export class SessionReader {
       places,
       isThere,
     };
-    this.#owesCursor = false;
+    this.#owesCursor = !isThere;
     return job;
   }
 }

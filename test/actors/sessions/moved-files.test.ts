@@ -241,6 +241,33 @@ test('what is read of a file that has moved on does not say that it is where it 
   expect(four.filter(({ cursor }) => cursor?.path === session.path)).toEqual([]);
 });
 
+test('a file that is back after its end was read elsewhere has its cursor there', async () => {
+  await using watch = startSessions({ root });
+  await watch.until(() => texts(watch).length === 2);
+  await watch.settled();
+  watch.mirror.isHolding = true;
+  const jobs = watch.mirror.jobs.length;
+  session.user('three');
+  await watch.until(() => watch.mirror.jobs.length > jobs);
+  // As if it were compressed: then it does not count as deleted.
+  const compressed = `${session.path}.zst`;
+  writeFileSync(compressed, 'not whole yet');
+  const elsewhere = join(folder.path, 'elsewhere');
+  renameSync(session.path, elsewhere);
+  appendFileSync(
+    elsewhere,
+    session.draft(() => session.user('four')),
+  );
+  watch.restartWriter();
+  await watch.until(() => texts(watch).length === 4);
+  await watch.until(() => watch.status().state === 'watching.dirty');
+  renameSync(elsewhere, session.path);
+  rmSync(compressed);
+  const { size } = statSync(session.path);
+  await watch.until(() => watch.mirror.cursors.get(session.path)?.offset === size);
+  await watch.settled();
+});
+
 test('when the copy that was read last goes, the thread is where the other one is', async () => {
   await using watch = startSessions({ root });
   await watch.until(() => texts(watch).length === 2);
