@@ -5,34 +5,15 @@ import type { AnyStateMachine, AnyStateNode } from 'xstate';
 import { leftOutBecause, type LineRule, lineKinds } from '../src/codex/rollout/line-kinds.ts';
 import { settings, type Setting } from '../src/config.ts';
 import { catalogue } from '../src/errors.ts';
-import { backfill } from '../src/machines/backfill.ts';
-import { clientConnection } from '../src/machines/client-connection.ts';
-import { codexRun } from '../src/machines/codex-run.ts';
-import { convexLink } from '../src/machines/convex-link.ts';
-import { convexWriter } from '../src/machines/convex-writer.ts';
-import { gateway } from '../src/machines/gateway.ts';
-import { libraryWatch } from '../src/machines/library-watch.ts';
-import { runs } from '../src/machines/runs.ts';
-import { sessionsWatch } from '../src/machines/sessions-watch.ts';
-import { supervisor } from '../src/machines/supervisor.ts';
 import { usedKinds } from '../src/secrets/kept-rules.ts';
+import { allMachines } from '../src/machines/all-machines.ts';
 import { shapeKinds } from '../src/secrets/shapes.ts';
-import { tail } from '../src/machines/tail.ts';
 
 /** Every machine with the file whose header describes its states. */
-const MACHINES: { file: string; machine: AnyStateMachine }[] = [
-  { file: 'supervisor.ts', machine: supervisor },
-  { file: 'convex-link.ts', machine: convexLink },
-  { file: 'convex-writer.ts', machine: convexWriter },
-  { file: 'sessions-watch.ts', machine: sessionsWatch },
-  { file: 'tail.ts', machine: tail },
-  { file: 'backfill.ts', machine: backfill },
-  { file: 'library-watch.ts', machine: libraryWatch },
-  { file: 'runs.ts', machine: runs },
-  { file: 'codex-run.ts', machine: codexRun },
-  { file: 'gateway.ts', machine: gateway },
-  { file: 'client-connection.ts', machine: clientConnection },
-];
+const MACHINES = allMachines.map((machine) => ({
+  file: `${machine.id.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}.ts`,
+  machine,
+}));
 
 export function configurationTable(): string {
   const rows = Object.values(settings).map((setting: Setting) => {

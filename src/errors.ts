@@ -62,6 +62,7 @@ export const catalogue = {
     message: 'The Convex backend cannot serve as it is set up',
   },
   convex_snapshot: { retryable: false, message: 'The data of Convex was not moved' },
+  recording_invalid: { retryable: false, message: 'The recording cannot be replayed' },
   convex_rejected: { retryable: false, message: 'Convex refused the write' },
   codex_missing: {
     retryable: false,

@@ -8,6 +8,8 @@ import { EXIT, type ExitCode } from './exit-codes.ts';
 import type { InspectFlags } from './inspect.ts';
 import type { LogsFlags } from './logs.ts';
 import type { PairFlags } from './pair.ts';
+import type { RecordFlags } from './record.ts';
+import type { ReplayFlags } from './replay.ts';
 import type { RunsFlags } from './runs.ts';
 import type { SearchFlags } from './search.ts';
 import type { TokenFlags } from './token.ts';
@@ -140,6 +142,29 @@ export async function program(args: string[]): Promise<ExitCode> {
     .option('--stately', "serve Stately's own inspector instead (https://stately.ai/inspect)")
     .action((flags: Flags & InspectFlags) =>
       run(async (config) => (await import('./inspect.ts')).inspect(config, flags))(flags),
+    );
+
+  withSettings(root.command('record'), LOCAL)
+    .description('record what goes into the machines of the running daemon, for a bug report')
+    .option('--out <file>', 'a new file; without it one in this directory, named by the time')
+    .option('--for <seconds>', 'end by itself after so long')
+    .addHelpText('after', RECORD_HELP)
+    .action((flags: Flags & RecordFlags) =>
+      run(async (config) => (await import('./record.ts')).record(config, flags))(flags),
+    );
+
+  root
+    .command('replay')
+    .description('feed a recording to the machines of this version, and compare their states')
+    .argument('<file>', 'what "oa-bridge record" wrote')
+    .option('--all', 'also show the events that changed no state')
+    .option('--json', 'for machines: every step')
+    .option('--inspect', 'then show it in the inspector')
+    .option('--port <port>', 'with --inspect: its loopback port; 0 picks a free one', '0')
+    .option('--open', 'with --inspect: open it in the browser')
+    .addHelpText('after', '\nExit codes: 0 the same states, 1 a machine went elsewhere.')
+    .action((file: string, flags: ReplayFlags) =>
+      run(async () => (await import('./replay.ts')).replay(file, flags))({}),
     );
 
   withSettings(root.command('token'), LOCAL)
@@ -290,6 +315,10 @@ const KINDS = [
   'error',
   'preface',
 ];
+
+const RECORD_HELP = `
+It holds the names, ids and paths of what happened, and no text: neither prompts nor answers,
+nor what commands print. Look at it before you give it away.`;
 
 const ADMIN_HELP = `
 "npx convex run", "data" and "env list" work against it with

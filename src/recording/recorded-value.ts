@@ -12,7 +12,7 @@ import type { z } from 'zod';
 type Json = z.infer<ReturnType<typeof z.json>>;
 
 export interface ValueRecorder {
-  encode(value: unknown): Json;
+  encode: (value: unknown) => Json;
 }
 
 export interface RecordingRules {
@@ -30,9 +30,9 @@ const MAX_VALUES = 20_000;
 const MAX_DEPTH = 24;
 /** Ids, paths, names, versions: no spaces, so no sentences. */
 const IDENTIFIER = /^[\w.:@/\\+~#=%-]{0,300}$/;
-/** Fields that hold what somebody said, however short. */
+/** Fields that hold, at any depth, what somebody said or ran, however short. */
 const SPOKEN =
-  /^(?:text|line|lines|prompt|content|title|message|reason|instructions|output|stderr|stdout|payload|data|description|body)$/i;
+  /^(?:text|command|cmd|query|arguments|args|line|lines|prompt|content|title|message|reason|instructions|output|stderr|stdout|payload|data|description|body)$/i;
 
 /** The salt is never written: a stand-in cannot be tried out against guesses. */
 export function createValueRecorder(rules: RecordingRules): ValueRecorder {
@@ -67,7 +67,8 @@ export function createValueRecorder(rules: RecordingRules): ValueRecorder {
       case 'bigint':
         return { $: 'bigint', value: String(value) };
       case 'function':
-        return { $: 'function', name: value.name };
+        // What it is for: its own name says less.
+        return { $: 'function', name: key === '' ? value.name : key };
       case 'symbol':
       case 'undefined':
         return { $: 'undefined' };
@@ -80,7 +81,10 @@ export function createValueRecorder(rules: RecordingRules): ValueRecorder {
   }
 
   function encodeObject(value: object, key: string, depth: number, budget: { left: number }): Json {
-    const inner = (part: unknown, name = key) => encodeValue(part, name, depth + 1, budget);
+    // What is below a field that must not be told must not be told either.
+    const isHidden = SPOKEN.test(key) || rules.secret.test(key);
+    const inner = (part: unknown, name = key) =>
+      encodeValue(part, isHidden ? key : name, depth + 1, budget);
     if (value instanceof Error) return encodeError(value, inner);
     if (value instanceof Date) return { $: 'date', ms: value.getTime() };
     if (ArrayBuffer.isView(value)) return { $: 'bytes', length: value.byteLength };

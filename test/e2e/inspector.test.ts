@@ -7,6 +7,9 @@ import { openUrl, type BrowserPage } from '../support/browser.ts';
 import { commandLine, firstOutput, type RunningCommand } from '../support/command-line.ts';
 import { hold, say } from '../support/scripted-model/script.ts';
 
+/** A busy machine takes its time; what never comes is told by the limit of the test. */
+const PATIENCE = { timeout: 30_000 };
+
 let daemon: BusyDaemon;
 let inspect: RunningCommand;
 let browser: BrowserPage;
@@ -43,15 +46,17 @@ test('can be used by keyboard: the tree, the theme, the filter', async () => {
   await actor('root').focus();
   await page.keyboard.press('ArrowDown');
   await page.keyboard.press('ArrowDown');
-  await expect.poll(() => page.getByRole('heading', { level: 2 }).textContent()).toBe('gateway');
+  await expect
+    .poll(() => page.getByRole('heading', { level: 2 }).textContent(), PATIENCE)
+    .toBe('gateway');
   await chartState('listening').and(page.locator('.active')).waitFor();
   const theme = () => page.evaluate('document.documentElement.style.colorScheme');
   const before = await theme();
   await page.keyboard.press('t');
-  await expect.poll(theme).not.toBe(before);
+  await expect.poll(theme, PATIENCE).not.toBe(before);
   await page.keyboard.press('/');
   await page.keyboard.type('convexLink');
-  await expect.poll(() => page.getByRole('treeitem').count()).toBe(2);
+  await expect.poll(() => page.getByRole('treeitem').count(), PATIENCE).toBe(2);
   await page.keyboard.press('Escape');
   await page.getByRole('searchbox').fill('');
 });
@@ -105,7 +110,9 @@ test("Stately's own inspector can be attached", async () => {
   const subscription = receiver.subscribe((event) => events.push(event));
   const machine = () =>
     events.find((event) => event.type === '@xstate.actor' && event.name === 'convex');
-  await expect.poll(machine).toMatchObject({ snapshot: { status: 'active', value: 'online' } });
+  await expect
+    .poll(machine, PATIENCE)
+    .toMatchObject({ snapshot: { status: 'active', value: 'online' } });
   const convex = machine();
   if (convex?.type !== '@xstate.actor') throw new Error('no actor');
   expect(JSON.parse(convex.definition ?? '')).toMatchObject({ id: 'convexLink' });

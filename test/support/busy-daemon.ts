@@ -1,6 +1,7 @@
 /** A daemon with something to see: the real Codex on a scripted model, one prompt after another. */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import type { BridgeConnection } from '../../src/control/connect-bridge.ts';
 import { startDaemonProcess } from './daemon-process.ts';
 import { descendant } from './processes.ts';
 import { codexBin, makeCodexHome } from './scripted-model/codex-home.ts';
@@ -17,6 +18,7 @@ export interface BusyDaemon {
   /** Holds its homes. */
   folder: string;
   model: ScriptedModel;
+  connect(): Promise<BridgeConnection>;
   /** Kills the Convex backend, which the bridge starts again. */
   killBackend(): Promise<void>;
   /** Resolves when the run has begun. */
@@ -54,6 +56,7 @@ export async function startBusyDaemon(replies = paced): Promise<BusyDaemon> {
     },
     folder: folder.path,
     model,
+    connect: () => daemon.connect(),
     async killBackend() {
       const backend = await descendant(daemon.pid, 'embedded-convex/main');
       if (backend) process.kill(backend.pid, 'SIGKILL');

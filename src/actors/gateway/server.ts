@@ -300,8 +300,9 @@ class Hub {
     }
     if (request.control === 'machines.watch' || request.control === 'machines.unwatch') {
       const watching = request.control === 'machines.watch';
-      from.send(withReplyTo({ type: 'bridge.machines_watch', watching }, id));
+      // The last frames of the old one come before the answer, the first of the new one behind it.
       this.#unwatch(from);
+      from.send(withReplyTo({ type: 'bridge.machines_watch', watching }, id));
       if (request.control === 'machines.watch') this.#watch(from, request);
       return;
     }

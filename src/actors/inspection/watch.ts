@@ -30,6 +30,9 @@ const MAX_EVENTS = 2_000;
 /** So are they past this much of whole events (characters of JSON). */
 const MAX_CHARACTERS = 16 * 1024 * 1024;
 
+/** An error's text may quote anything; its code is in the event that it came with. */
+const UNTOLD = 'an error, recorded without its text';
+
 export class Watch {
   readonly #settings: WatchSettings;
   /** Machines whose definition this watcher has. */
@@ -50,7 +53,9 @@ export class Watch {
     this.#flush();
   }
 
+  /** What was collected still goes out, if there is room for it. */
   end(): void {
+    this.#flush();
     clearTimeout(this.#timer);
     this.#events = [];
   }
@@ -91,7 +96,9 @@ export class Watch {
       snapshot: {
         status: snapshot.status,
         value: valueOf(snapshot),
-        ...(snapshot.status === 'error' && { error: errorText(snapshot.error) }),
+        ...(snapshot.status === 'error' && {
+          error: recorder ? UNTOLD : errorText(snapshot.error),
+        }),
       },
       ...(replay && { replay }),
     });
@@ -160,11 +167,11 @@ export class Watch {
       machine: item.machine,
       since: item.since,
       restarts: item.restarts,
-      lastError: item.lastError,
+      lastError: recorder && item.lastError !== null ? UNTOLD : item.lastError,
       snapshot: {
         status: item.status,
         value: snapshot ? valueOf(snapshot) : isPresent ? item.state : null,
-        context: snapshot ? contextOf(snapshot) : item.context,
+        context: recorder ? {} : snapshot ? contextOf(snapshot) : item.context,
       },
       ...(isNew && ref && { definition }),
       ...(start && { start }),

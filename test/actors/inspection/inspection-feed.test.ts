@@ -154,12 +154,14 @@ describe('a watcher', () => {
     expect(frames[1]?.dropped).toBe(0);
   });
 
-  test('hears nothing any more when it has ended, and nobody is watched then', () => {
+  test('gets what was collected when it ends, and nothing behind that; nobody is watched then', () => {
     const { end, next } = watch();
     next();
     expect(feed.isWatched).toBe(true);
     childOf(root, 'a').send({ type: 'be.stubborn' });
     end();
+    expect(next()).toHaveLength(2);
+    childOf(root, 'a').send({ type: 'be.stubborn' });
     expect(next()).toEqual([]);
     expect(feed.isWatched).toBe(false);
   });
