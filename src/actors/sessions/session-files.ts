@@ -156,7 +156,7 @@ export class SessionFiles {
   /** Where files stand, from Convex. Told before anything is seen. */
   restore(cursors: readonly StoredCursor[]): void {
     for (const { updatedAt, ...cursor } of cursors) {
-      this.#restoreLatest(cursor.path, updatedAt ?? 0);
+      this.#restoreLatest(cursor, updatedAt ?? 0);
       this.#cursors.set(cursor.path, cursor);
       if (updatedAt !== undefined) this.#movedAt.set(cursor.path, updatedAt);
     }
@@ -264,7 +264,7 @@ export class SessionFiles {
     return mayHaveChanged || wantsReparse(cursor, this.#parserVersion) ? null : seen;
   }
 
-  #restoreLatest(path: string, updatedAt: number): void {
+  #restoreLatest({ path, deleted }: FileCursor, updatedAt: number): void {
     const session = sessionOf(path);
     const other = this.#latest.get(session);
     if (other !== undefined && this.#isGuest(path) !== this.#isGuest(other)) {
@@ -272,7 +272,13 @@ export class SessionFiles {
       if (this.#isGuest(other)) this.#latest.set(session, path);
       return;
     }
-    if (other !== undefined && (this.#movedAt.get(other) ?? 0) > updatedAt) return;
+    if (other !== undefined) {
+      // That a file is gone may be written after its session was read elsewhere.
+      const isGone = deleted === true;
+      const isOtherGone = this.#cursors.get(other)?.deleted === true;
+      if (isGone && !isOtherGone) return;
+      if (isGone === isOtherGone && (this.#movedAt.get(other) ?? 0) > updatedAt) return;
+    }
     this.#latest.set(session, path);
   }
 

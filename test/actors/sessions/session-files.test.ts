@@ -28,6 +28,18 @@ beforeEach(() => {
   files = new SessionFiles(1);
 });
 
+test.each(['written first', 'written last'])(
+  'a session is missed where it was read last, also if its place before is gone, as was %s',
+  (when) => {
+    const name = 'rollout-2026-01-01T00-00-00-019b7000-0000-7000-8000-000000000001.jsonl';
+    const before = cursor(100, { path: `/s/1/${name}`, updatedAt: 5, deleted: true });
+    const last = cursor(100, { path: `/s/2/${name}`, updatedAt: 4 });
+    files.restore(when === 'written first' ? [before, last] : [last, before]);
+    expect(files.missed()).toEqual([last.path]);
+    expect(files.latest(before.path)?.path).toBe(last.path);
+  },
+);
+
 test.each([
   ['as its cursor says', cursor(100), facts(100), false],
   ['longer than its cursor says', cursor(60), facts(100), true],
