@@ -15,6 +15,7 @@ import type { MachineItem } from '../control/frames.ts';
 import type { MachineTransition } from '../control/inspect-frames.ts';
 import { contextSummary } from './context-summary.ts';
 import type { EventSource, InspectionFeed } from './inspection/inspection-feed.ts';
+import { definitionOf } from './inspection/machine-definition.ts';
 import { TransitionHistory } from './inspection/transition-history.ts';
 
 export interface Registry {
@@ -76,7 +77,7 @@ export function createRegistry(options: RegistryOptions = {}): Registry {
       state: 'starting',
       status: 'active',
       since: now(),
-      restarts: before ? before.item.restarts + 1 : 0,
+      restarts: before ? before.item.restarts + (isWorkAgain(before, ref) ? 0 : 1) : 0,
       lastError: before?.item.lastError ?? null,
       lastEvent: null,
       context: {},
@@ -85,7 +86,7 @@ export function createRegistry(options: RegistryOptions = {}): Registry {
     const entry = { path, ref, rootId: rootOf(ref).sessionId, item };
     byPath.set(path, entry);
     bySession.set(ref.sessionId, entry);
-    history.begin(path, item.restarts);
+    if (!before) history.forget(path);
     if (feed?.isWatched) feed.actor(entry);
   }
 
@@ -215,6 +216,11 @@ function namedParent(ref: AnyActorRef): AnyActorRef | undefined {
   let parent = ref._parent;
   while (parent && !isNamed(parent)) parent = parent._parent;
   return parent;
+}
+
+/** A piece of work that was done and is done once more has not been restarted. */
+function isWorkAgain(before: RegistryEntry, ref: AnyActorRef): boolean {
+  return before.item.status === 'done' && definitionOf(ref) === null;
 }
 
 function rootOf(ref: AnyActorRef): AnyActorRef {

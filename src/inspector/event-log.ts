@@ -95,7 +95,7 @@ function logged(
   const entry = { index, at: event.at, path, name: is?.name ?? was?.name ?? '', event };
   switch (event.type) {
     case '@xstate.actor': {
-      const isRestarted = !present && was !== undefined && event.restarts > 0;
+      const isRestarted = !present && was !== undefined && event.restarts > was.restarts;
       const kind = present ? 'event' : isRestarted ? 'restarted' : 'started';
       const what = present
         ? 'is there'

@@ -1,4 +1,4 @@
-import { createActor, fromCallback, fromPromise, setup, SimulatedClock } from 'xstate';
+import { createActor, fromCallback, fromPromise, setup, SimulatedClock, waitFor } from 'xstate';
 import { describe, expect, test } from 'vitest';
 import { createRegistry, type Registry } from '../../src/actors/registry.ts';
 import { createRegistryActor } from '../../src/actors/registry-actor.ts';
@@ -97,6 +97,41 @@ describe('machines', () => {
     crash('a');
     pass(100);
     expect(item(registry, 'inner')).toMatchObject({ restarts: 1, status: 'active' });
+  });
+
+  test('does not count a piece of work that is done again, but one that failed', async () => {
+    const work = fromPromise<void, boolean>(async ({ input }) => {
+      if (input) throw new Error('failed');
+    });
+    const parent = setup({
+      types: { events: {} as { type: 'again'; fails: boolean } },
+      actors: { work },
+    }).createMachine({
+      initial: 'idle',
+      states: {
+        idle: { on: { again: 'working' } },
+        working: {
+          invoke: {
+            src: 'work',
+            id: 'work',
+            input: ({ event }) => event.fails,
+            onDone: 'idle',
+            onError: 'idle',
+          },
+        },
+      },
+    });
+    const { registry, root } = watched({ a: { logic: parent } });
+    const again = async (fails: boolean) => {
+      const actor = childOf(root, 'a');
+      actor.send({ type: 'again', fails });
+      await waitFor(actor, (snapshot) => snapshot.value === 'idle');
+    };
+    await again(false);
+    await again(true);
+    expect(item(registry, 'work')).toMatchObject({ restarts: 0, lastError: 'failed' });
+    await again(false);
+    expect(item(registry, 'work')).toMatchObject({ restarts: 1, status: 'done' });
   });
 
   test('shows an actor without states by its status', () => {

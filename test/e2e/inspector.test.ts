@@ -65,7 +65,7 @@ test('a run walks through its states while Codex runs, and can be gone back thro
   await daemon.submit();
   await daemon.model.reached('gate');
   await page.getByRole('treeitem', { name: /^run-/ }).click();
-  await chartState('running.turn').and(page.locator('.active')).waitFor();
+  await chartState('running.work.turn').and(page.locator('.active')).waitFor();
   daemon.model.release('gate');
   await chartState('completed').and(page.locator('.active')).waitFor();
   const told = page.getByRole('log', { name: 'Events' });
@@ -73,13 +73,13 @@ test('a run walks through its states while Codex runs, and can be gone back thro
   for (const step of [
     'queued → preparing.planning',
     'preparing.planning → spawning',
-    'running.starting → running.turn',
+    /work\.starting.* → running\.work\.turn/,
     '→ completed',
   ]) {
     await told.getByRole('button', { name: step }).first().waitFor();
   }
-  await told.getByRole('button', { name: 'running.starting → running.turn' }).click();
-  await chartState('running.turn').and(page.locator('.active')).waitFor();
+  await told.getByRole('button', { name: /work\.starting.* → running\.work\.turn/ }).click();
+  await chartState('running.work.turn').and(page.locator('.active')).waitFor();
   expect(await page.getByRole('status').textContent()).toBe('the past');
   await page.keyboard.press('l');
   await chartState('completed').and(page.locator('.active')).waitFor();

@@ -54,8 +54,8 @@ const replay = (...args: string[]) => commandLine(daemon.folder, ['replay', ...a
 
 test('the machines go the same way again, over a run and a killed backend', async () => {
   const { exitCode, stdout } = await replay(file);
-  expect(stdout).toMatch(/running\.starting → running\.turn/);
-  expect(stdout).toMatch(/running\.settling → completed \(done\)/);
+  expect(stdout).toMatch(/work\.starting.* → running\.work\.turn/);
+  expect(stdout).toMatch(/work\.settling.* → completed \(done\)/);
   expect(stdout).toMatch(/convex +online → backingOff/);
   expect(stdout).toMatch(/convex +starting\.deploying → online/);
   expect(stdout).toMatch(/: the same states\.$/);

@@ -8,11 +8,6 @@ const MAX_TRANSITIONS = 50;
 export class TransitionHistory {
   readonly #byPath = new Map<string, MachineTransition[]>();
 
-  /** From its next transition on it is another life. */
-  begin(path: string, restarts: number): void {
-    if (restarts === 0) this.#byPath.delete(path);
-  }
-
   add({ path, item }: RegistryEntry, to: string, status: MachineTransition['status'], at: number) {
     const transitions = this.#byPath.get(path) ?? [];
     if (transitions.length === 0) this.#byPath.set(path, transitions);
