@@ -14,6 +14,7 @@ import type { RecentlySetAside } from './recently-set-aside.ts';
 import { refusedLines, rejectBatch, setAside, type Proposal } from './refused.ts';
 import { isArchived, otherPlacesOf } from './archive.ts';
 import { regularFile } from './list-directory.ts';
+import { isCompressed, plainOf } from './session-file-name.ts';
 import { SessionFile } from './session-file.ts';
 import { wantsReparse, type SessionFiles } from './session-files.ts';
 
@@ -80,7 +81,7 @@ export class SessionReader {
 
   /** Rejects with `session_unreadable`; the same call may succeed later. */
   async next(live: boolean): Promise<NextBatch> {
-    if (this.#proposal !== null) return { type: 'batch', job: this.#proposal.job };
+    if (this.#proposal !== null) return { type: 'batch', job: this.#asOfNow(this.#proposal.job) };
     const { files, path } = this.#options;
     try {
       for (;;) {
@@ -314,6 +315,19 @@ export class SessionReader {
     return batch;
   }
 
+  /** Of a compressed and a plain file of one session the plain one counts. */
+  get #isSuperseded(): boolean {
+    const { files, path } = this.#options;
+    return isCompressed(path) && files.has(plainOf(path));
+  }
+
+  /** A batch that is given again says no more where the session is, if it has left meanwhile. */
+  #asOfNow(job: WriteJob): WriteJob {
+    if (!this.#isSuperseded) return job;
+    const { rolloutPath: _, archived: __, ...thread } = job.thread;
+    return { ...job, thread };
+  }
+
   async #propose(
     file: SessionFile,
     { thread: described, parsedTo: offset }: ParserState,
@@ -330,7 +344,7 @@ export class SessionReader {
       );
     }
     // The end of a file that is deleted is read all the same; but it may be elsewhere by now.
-    const speaks = isThere && !files.isCopy(path);
+    const speaks = isThere && !files.isCopy(path) && !this.#isSuperseded;
     const thread = {
       ...described,
       resumeId,
