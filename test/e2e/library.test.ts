@@ -193,11 +193,13 @@ function rows<Query extends typeof projectsList | typeof skillsListAll>(
   args: Query['_args'] = {},
 ): Promise<Row[]> {
   return new Promise((resolve, reject) => {
+    let isFound = false;
     const stop = client.onUpdate(
       query,
       args,
       (value: Row[]) => {
-        if (!fits(value)) return;
+        if (isFound || !fits(value)) return;
+        isFound = true;
         // The callback can come before `onUpdate` has returned.
         queueMicrotask(() => stop());
         resolve(value);

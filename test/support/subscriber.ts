@@ -90,11 +90,13 @@ function firstFit<Query extends typeof threadsListWithCounts | typeof messagesFo
   fits: (value: Query['_returnType']) => boolean,
 ): Promise<Query['_returnType']> {
   return new Promise((resolve, reject) => {
+    let isFound = false;
     const stop = client.onUpdate(
       query,
       args,
       (value) => {
-        if (!fits(value)) return;
+        if (isFound || !fits(value)) return;
+        isFound = true;
         // The callback can come before `onUpdate` has returned.
         queueMicrotask(() => stop());
         resolve(value);
