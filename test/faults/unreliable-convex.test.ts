@@ -66,6 +66,14 @@ const isOnline = ({ msg }: { msg?: string }) => msg === 'convex is online';
 const texts = (rows: MessageRow[]) =>
   rows.filter(({ kind }) => kind === 'message').map(({ text }) => text);
 
+/** A row is seen before its answer has come back through the line, and lines of one file wait for it. */
+async function acknowledged(bridge: Awaited<ReturnType<typeof connect>>): Promise<void> {
+  await until('the answers have come', async () => {
+    const status = watchStatusFrame.parse(await bridge.request('sessions.watch_status'));
+    return status.bytes.pending === 0;
+  });
+}
+
 /** Asked without the line between: what Convex has. Waits for the text, and gives all of them. */
 async function messagesUntil(text: string, threadId = session.threadId): Promise<unknown[]> {
   const [daemon] = daemons;
@@ -78,7 +86,9 @@ test('an answer that is lost after the commit leaves one row, for this life and 
   await startConvex();
   const daemon = startDaemon();
   await daemon.logged(isOnline);
+  const bridge = await connect(daemon);
   await messagesUntil('one');
+  await acknowledged(bridge);
   line.dropsAnswers = true;
   session.assistant('committed, and nobody knows');
   await messagesUntil('committed, and nobody knows');
@@ -86,6 +96,8 @@ test('an answer that is lost after the commit leaves one row, for this life and 
   line.dropsAnswers = false;
   session.user('three');
   await messagesUntil('three');
+  await acknowledged(bridge);
+  bridge.close();
 
   // The next life is another client: nothing but the rows themselves tells it.
   line.dropsAnswers = true;

@@ -1,5 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
+/** A client of the bridge may ask 50 times a second, and conditions ask it. */
+const ASKED_EVERY_MS = 25;
+
 /** Waits for what no event tells: asks again every few milliseconds, and fails at the limit. */
 export async function until(
   what: string,
@@ -9,6 +12,6 @@ export async function until(
   const end = performance.now() + limitMs;
   while (!(await holds())) {
     if (performance.now() > end) throw new Error(`Waited ${limitMs} ms in vain: ${what}`);
-    await sleep(10);
+    await sleep(ASKED_EVERY_MS);
   }
 }
