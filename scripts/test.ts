@@ -13,6 +13,7 @@ const CHECKS = {
   lint: ['oxlint', '--deny-warnings'],
   types: ['tsc', '-p', '.'],
   'types of convex/': ['tsc', '-p', 'convex'],
+  'types of the inspector': ['tsc', '-p', 'src/inspector'],
   'types of the page': ['tsc', '-p', 'test/e2e/page'],
   docs: ['node', 'scripts/docs.ts', '--check'],
   unused: ['knip'],
