@@ -226,15 +226,17 @@ describe.each(['exec', 'app-server'] as const)('with the driver %s', (driver) =>
     await rowsAreFiled((await endOf(runId))['resumeId']);
   });
 
-  test.runIf(driver === 'app-server')('words are seen before their message is whole', async () => {
+  test('a message whose words come slowly is one row, from its first words where they are streamed', async () => {
     const runId = await submit('halt in a word');
     await model.reached('half');
-    const half = await rowIs({ text: 'Half of it, a', partial: true });
-    expect(half.seq).toBeGreaterThan(0);
+    const first =
+      driver === 'app-server' && (await rowIs({ text: 'Half of it, a', partial: true }));
     model.release('half');
     await rowsAreFiled((await endOf(runId))['resumeId']);
-    expect(seen.get(half._id)).toMatchObject({ text: 'Half of it, and the rest.', key: half.key });
-    expect(seen.get(half._id)).not.toHaveProperty('seq');
+    const { _id, key } =
+      first || (await rowIs({ kind: 'message', text: 'Half of it, and the rest.' }));
+    expect(seen.get(_id)).toMatchObject({ text: 'Half of it, and the rest.', key });
+    expect(seen.get(_id)).not.toHaveProperty('seq');
   });
 
   test('an interrupt in the middle of a stream', async () => {
