@@ -128,6 +128,12 @@ export class RowQuery<Columns extends unknown[]> {
   }
 }
 
+/**
+ * A parameter for a LIMIT. A bare `?` there has SQLite compile the statement anew whenever it is
+ * bound, to plan for its value: that is three quarters of what reading a few rows takes.
+ */
+export const boundLimit = '+?';
+
 /** "oaCX": marks the file as ours, for `file` and for us. */
 const applicationId = 0x6f614358;
 const formatVersion = 1;

@@ -1,6 +1,6 @@
 import type { StatementSync } from 'node:sqlite';
 import type { IndexInfo } from './catalog.ts';
-import { RowQuery } from './database.ts';
+import { boundLimit, RowQuery } from './database.ts';
 import type { Database } from './database.ts';
 import { Doc } from './doc.ts';
 import type { KeyInterval } from './index-range.ts';
@@ -118,7 +118,7 @@ export class DocumentTable {
       statement = new RowQuery<Row>(
         this.#database,
         `${select} WHERE entry.index_number = ? AND entry.key >= ?
-          ${bounded ? 'AND entry.key < ?' : ''} ORDER BY entry.key ${order} LIMIT ?`,
+          ${bounded ? 'AND entry.key < ?' : ''} ORDER BY entry.key ${order} LIMIT ${boundLimit}`,
       );
       this.#pages.set(name, statement);
     }

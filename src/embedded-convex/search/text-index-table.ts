@@ -1,5 +1,5 @@
 import type { StatementSync } from 'node:sqlite';
-import { RowQuery } from '../database.ts';
+import { boundLimit, RowQuery } from '../database.ts';
 import type { Database } from '../database.ts';
 import type { Doc } from '../doc.ts';
 import { filterTokens } from './filter-token.ts';
@@ -39,14 +39,14 @@ export class TextIndexTable {
     );
     this.#longer = new RowQuery(
       database,
-      `SELECT term FROM ${name}_terms WHERE term > ? AND term < ? LIMIT ?`,
+      `SELECT term FROM ${name}_terms WHERE term > ? AND term < ? LIMIT ${boundLimit}`,
     );
     // BM25 over the terms; filters select and do not rank. Rows are numbered as they are
     // created, so the newest comes first among equals.
     this.#search = new RowQuery(
       database,
       `SELECT rowid, bm25(${name}, 1.0, 0.0) AS score FROM ${name}
-        WHERE ${name} MATCH ? ORDER BY score, rowid DESC LIMIT ?`,
+        WHERE ${name} MATCH ? ORDER BY score, rowid DESC LIMIT ${boundLimit}`,
     );
   }
 
