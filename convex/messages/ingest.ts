@@ -13,6 +13,7 @@ import {
   threadChanges,
   withHistoryMode,
 } from '../threads/identity.ts';
+import { withFileLeft, withoutPlace } from '../threads/place.ts';
 import type { fileCursor, ingestResult } from '../validators.ts';
 import { type Item, newRow, updateOfClaimed, updateOfKnown } from './reconcile.ts';
 import { isNumbered, rowOfOtherForm } from './rematch.ts';
@@ -48,7 +49,7 @@ export async function ingestBatch(
       `A batch has at most ${MAX_INGEST_ITEMS} items, not ${items.length}.`,
     );
   }
-  const { row, created } = await findOrCreateThread(ctx, machineId, thread);
+  const { row, created } = await findOrCreateThread(ctx, machineId, withoutPlace(thread));
   const known = created ? [] : await rowsOf(ctx, row.threadId, items);
   const reverts = withReverts(row, thread.reverts);
   const tally = await writeItems(ctx, items, {
@@ -58,17 +59,20 @@ export async function ingestBatch(
     isMigrated: withHistoryMode(row, thread) === 'migrated',
   });
   if (reverts && !created) await scheduleRevert(ctx, row.threadId, reverts.fresh);
+  const { _id: threadDocId, threadId } = row;
+  const stored = cursor && (await moveCursor(ctx, machineId, { ...cursor, threadId }, after));
+  // What is said of the file's place counts with its cursor, by which the bridge knows it again.
+  const patch =
+    stored === undefined ? await withFileLeft(ctx, machineId, row, thread) : withoutPlace(thread);
   const changes = {
-    ...threadChanges(row, machineId, thread),
+    ...threadChanges(row, machineId, patch),
     ...activity(row, tally),
     ...(await newestMessage(ctx, row, tally)),
     ...(reverts ? { reverts: reverts.all } : {}),
   };
   if (Object.keys(changes).length > 0) await ctx.db.patch(row._id, changes);
   const { inserted, known: unchanged, claimed } = tally;
-  const { _id: threadDocId, threadId } = row;
   const result = { threadDocId, threadId, inserted, known: unchanged, claimed };
-  const stored = cursor && (await moveCursor(ctx, machineId, { ...cursor, threadId }, after));
   return stored === undefined ? result : { ...result, stored };
 }
 

@@ -3,6 +3,7 @@ import type { Doc, Id } from '../_generated/dataModel.js';
 import type { MutationCtx, QueryCtx } from '../_generated/server.js';
 import { refuse } from '../refuse.ts';
 import type { threadPatch } from '../validators.ts';
+import { isInArchive } from './place.ts';
 import { DEFAULT_TITLE, strongerTitle } from './title.ts';
 
 export type ThreadPatch = Infer<typeof threadPatch>;
@@ -105,7 +106,8 @@ export function threadChanges(
   const historyMode = withHistoryMode(row, patch);
   if (historyMode !== undefined) wanted.historyMode = historyMode;
   Object.assign(wanted, whereItsFileIs(row, patch));
-  if (patch.archived === true || (patch.archived === false && isInArchive(row))) {
+  // A file that leaves Codex's folder takes its thread along; what is archived elsewhere stays so.
+  if (patch.archived === true || (patch.archived === false && isInArchive(row.rolloutPath ?? ''))) {
     wanted.archived = patch.archived;
   }
   if (patch.projectId !== undefined) wanted.projectId = patch.projectId;
@@ -129,11 +131,6 @@ export function withHistoryMode(
   const { historyMode: known } = row;
   if (historyMode === undefined || known === undefined) return known ?? historyMode;
   return known === historyMode ? known : 'migrated';
-}
-
-/** A file that leaves Codex's folder takes its thread along; what is archived elsewhere stays so. */
-function isInArchive({ rolloutPath }: Pick<Doc<'threads'>, 'rolloutPath'>): boolean {
-  return /[/\\]archived_sessions[/\\][^/\\]*$/.test(rolloutPath ?? '');
 }
 
 /** Any of its files that is read is there; only of the one read last it matters that it is gone. */

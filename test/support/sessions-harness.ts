@@ -35,6 +35,8 @@ export class Mirror {
   readonly cursors = new Map<string, FileCursor>();
   /** Rows in the order of their arrival, by thread. */
   readonly threads = new Map<string, Map<string, ThreadItem>>();
+  /** Threads in the order in which they lost their last file. */
+  readonly deletions: string[] = [];
   /** While set, jobs are left without an answer. */
   isHolding = false;
   /** Items that are refused for what they are. */
@@ -48,6 +50,8 @@ export class Mirror {
     const before = rows.size;
     for (const item of job.items) if (!rejected.includes(item)) rows.set(item.key, item);
     const stored = job.cursor && this.#move(job.cursor, job.after);
+    const isLast = job.cursor?.deleted === true && this.places(resumeId).length === 0;
+    if (isLast && stored === undefined) this.deletions.push(resumeId);
     const inserted = rows.size - before;
     return {
       type: 'write.done',
@@ -81,6 +85,13 @@ export class Mirror {
     this.cursors.delete(path);
     this.cursors.set(path, cursor);
     return undefined;
+  }
+
+  /** Where a thread has files; it says that it is at the last one. */
+  places(threadId: string): string[] {
+    return [...this.cursors.values()]
+      .filter(({ resumeId, deleted }) => resumeId === threadId && deleted !== true)
+      .map(({ path }) => path);
   }
 
   /** The texts of a thread's messages, in order. */

@@ -34,10 +34,12 @@ export async function commitJob(
   job: WriteJob,
 ): Promise<WriteResult> {
   const items = job.items.map(storableItem);
+  // Where the file is goes with its cursor, as well.
+  const { rolloutPath: _, archived: __, ...placeless } = job.thread;
   const write = async (items: ThreadItem[], moves: boolean): Promise<WriteResult> => ({
     ...(await ingest({
       machineId,
-      thread: job.thread,
+      thread: moves ? job.thread : placeless,
       items,
       ...(moves && job.cursor ? { cursor: job.cursor } : {}),
       ...(moves && job.after ? { after: job.after } : {}),

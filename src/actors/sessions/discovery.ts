@@ -11,9 +11,10 @@ import type {
   DiscoveryInput,
   TailEvent,
 } from '../../machines/sessions-events.ts';
+import { otherPlacesOf } from './archive.ts';
 import { isWatched } from './asked-path.ts';
 import type { Imports } from './imports.ts';
-import { regularFile } from './list-directory.ts';
+import { isSuperseded, regularFile } from './list-directory.ts';
 import { Pulse, type PulseTimes } from './pulse.ts';
 import { ReadQueue } from './read-queue.ts';
 import type { SessionFiles, StoredCursor } from './session-files.ts';
@@ -82,6 +83,7 @@ class Discovery {
       {
         changed: (path) => this.#onChanged(path),
         gone: (path) => this.#onGone(path),
+        swept: () => this.#onSwept(),
         isFollowed: (path) => this.#queue.isFollowed(path),
       },
     );
@@ -115,7 +117,7 @@ class Discovery {
     this.#isReady = true;
     if (this.#follows) {
       this.#queueAll();
-      this.#queue.addHistory(this.#files.missed().filter((path) => this.#tree.covers(path)));
+      this.#queueMissed();
       this.#pulse.start();
     }
     if (this.#job !== null) void this.#select(this.#job);
@@ -152,11 +154,11 @@ class Discovery {
       case 'tail.caughtUp': {
         const retired = this.#queue.follow(path);
         if (retired !== null) this.#send({ type: 'file.retired', path: retired });
+        this.#queueUntold(path);
         if (this.#files.has(path)) break;
-        // It went while its end was being read, when nobody could be told; or it is a
-        // compressed one, beside which the plain one is there again.
-        if (regularFile(path) === null) this.#queue.addLive(path);
-        else this.#send({ type: 'file.retired', path });
+        // It went while its end was being read, when nobody could be told.
+        if (isThere(path)) this.#send({ type: 'file.retired', path });
+        else this.#queue.addLive(path);
         break;
       }
       case 'tail.failed':
@@ -166,7 +168,7 @@ class Discovery {
         break;
       case 'tail.recovered':
         this.#queue.unhold(path);
-        this.#files.notice(path);
+        if (!this.#files.notice(path)) this.#queue.addLive(path);
         break;
       case 'tail.ended':
         this.#afterTail(path, command.reason);
@@ -192,12 +194,36 @@ class Discovery {
     this.#pump();
   }
 
-  /** Its tail, if it has one, finds out by itself and ends; else one says so to its thread. */
   #onGone(path: string): void {
     this.#active.delete(path);
-    if (!this.#queue.isFollowed(path) && !this.#files.isMissed(path)) return;
-    this.#queue.addLive(path);
+    // Its tail, if it has one, finds out by itself and ends.
+    if (this.#queue.isFollowed(path)) this.#queue.addLive(path);
+    // Where Codex may have moved it: whether it was noticed there yet is chance.
+    for (const place of otherPlacesOf(path)) {
+      if (!this.#files.isGuest(place)) this.#tree.lookAt(place, false);
+    }
+    this.#queueUntold(path);
     this.#pump();
+  }
+
+  /** So that its thread says where its session is. */
+  #queueUntold(path: string): void {
+    if (!this.#isReady || !this.#follows) return;
+    for (const place of this.#files.untold(path)) {
+      if (this.#files.notice(place)) this.#queueOne(place);
+      else this.#queue.addLive(place);
+    }
+  }
+
+  /** Sweeps are the truth also of what is gone. */
+  #onSwept(): void {
+    if (!this.#isReady || !this.#follows) return;
+    this.#queueMissed();
+    this.#pump();
+  }
+
+  #queueMissed(): void {
+    this.#queue.addHistory(this.#files.missed().filter((path) => this.#tree.covers(path)));
   }
 
   #queueOne(path: string): void {
@@ -256,9 +282,10 @@ class Discovery {
 
   #afterTail(path: string, reason: (DiscoveryCommand & { type: 'tail.ended' })['reason']): void {
     this.#queue.drop(path);
-    if (reason === 'deleted' && regularFile(path) === null) {
-      // What it read last may have come after the file was seen elsewhere.
-      for (const other of this.#files.remove(path)) this.#queueOne(other);
+    if (reason === 'quiet') this.#queueUntold(path);
+    if (reason === 'deleted' && this.#files.has(path) && !isThere(path)) {
+      this.#files.remove(path);
+      this.#onGone(path);
     }
     if (reason !== 'crashed') return;
     this.#imports.failed(path, 'the part that reads it crashed');
@@ -326,4 +353,8 @@ class Discovery {
     const news = this.#imports.news();
     if (news !== null) this.#send(news);
   }
+}
+
+function isThere(path: string): boolean {
+  return regularFile(path) !== null && !isSuperseded(path);
 }

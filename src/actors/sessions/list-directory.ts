@@ -3,7 +3,7 @@ import type { BigIntStats, Dirent } from 'node:fs';
 import { lstatSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { parseSessionFileName } from './session-file-name.ts';
+import { isCompressed, parseSessionFileName, plainOf } from './session-file-name.ts';
 import type { FileFacts } from './session-files.ts';
 
 export interface DirectoryListing {
@@ -35,6 +35,11 @@ export async function listDirectory(directory: string): Promise<DirectoryListing
 export function regularFile(path: string): FileFacts | null {
   const facts = lookAt(path);
   return facts?.isFile() ? facts : null;
+}
+
+/** Whether it counts as gone: of a compressed and a plain file of one session only the plain one is followed. */
+export function isSuperseded(path: string): boolean {
+  return isCompressed(path) && regularFile(plainOf(path)) !== null;
 }
 
 export function isDirectory(path: string): boolean {

@@ -30,8 +30,6 @@ export interface Proposal {
   /** Lines of it that are set aside. */
   rejected: number;
   places: Place[];
-  /** The path led to the file. */
-  isThere: boolean;
 }
 
 export function setAside(
@@ -61,7 +59,7 @@ export async function refusedLines(
 
 /** A whole batch that was refused, as one that only says so: all its bytes become one entry. */
 export async function rejectBatch(
-  { job, cursor, start, bytes, rejected, isThere }: Proposal,
+  { job, cursor, start, bytes, rejected }: Proposal,
   error: BridgeError,
   { file, id, parserVersion }: { file: SessionFile | null; id: string; parserVersion: number },
 ): Promise<Proposal> {
@@ -80,7 +78,6 @@ export async function rejectBatch(
     bytes,
     rejected: rejected + job.items.length,
     places: [],
-    isThere,
   };
 }
 

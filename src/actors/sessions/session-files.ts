@@ -34,10 +34,8 @@ export class SessionFiles {
   readonly #entries = new Map<string, Entry>();
   /** Also of files that are not there now: they may come back. */
   readonly #cursors = new Map<string, FileCursor>();
-  /** By session: the path under which it was read last. */
-  readonly #latest = new Map<string, string>();
-  /** By session: the paths at which it is now. Hardly ever more than one. */
-  readonly #present = new Map<string, string[]>();
+  /** By thread: where it has files, or had some. Hardly ever more than one. */
+  readonly #places = new Map<string, string[]>();
   /** When those of files not met yet were moved. */
   readonly #movedAt = new Map<string, number>();
   readonly #parserVersion: number;
@@ -75,8 +73,7 @@ export class SessionFiles {
     this.#isGuest = isGuest;
     this.#entries.clear();
     this.#cursors.clear();
-    this.#latest.clear();
-    this.#present.clear();
+    this.#places.clear();
     this.#movedAt.clear();
     this.#behind = this.#quarantined = this.#bytesPending = 0;
     this.onChange();
@@ -90,8 +87,7 @@ export class SessionFiles {
       const read = this.#readBefore(path, seen);
       const created = { seen, read, notices: 0, readNotices: 0, pass: this.#pass };
       this.#change(path, () => this.#entries.set(path, created));
-      const session = sessionOf(path);
-      this.#present.set(session, [...(this.#present.get(session) ?? []), path]);
+      this.#addPlace(path);
       return isBehind(created);
     }
     entry.pass = this.#pass;
@@ -123,11 +119,12 @@ export class SessionFiles {
     });
   }
 
-  /** `bytes` more are in Convex, and this cursor if it moved. `isThere`: the path still led to the file. */
-  committed(path: string, cursor: FileCursor | undefined, bytes: number, isThere = true): void {
+  /** `bytes` more are in Convex, and this cursor if it moved. */
+  committed(path: string, cursor: FileCursor | undefined, bytes: number): void {
     this.#bytesRead += bytes;
-    if (isThere && !this.isCopy(path)) this.#latest.set(sessionOf(path), path);
-    if (cursor !== undefined) this.#change(path, () => this.#cursors.set(path, cursor));
+    if (cursor === undefined) return;
+    this.#change(path, () => this.#cursors.set(path, cursor));
+    this.#addPlace(path);
   }
 
   countRejected(lines: number): void {
@@ -135,29 +132,16 @@ export class SessionFiles {
     this.onChange();
   }
 
-  /**
-   * The file is gone. Returns what has to be looked at again, so that the thread says where its
-   * session is: where that is now, if it was read here last, or where it was, if it is nowhere.
-   */
-  remove(path: string): readonly string[] {
+  /** The file is gone. */
+  remove(path: string): void {
     this.#change(path, () => this.#entries.delete(path));
-    const session = sessionOf(path);
-    const left = (this.#present.get(session) ?? []).filter((other) => other !== path);
-    if (left.length === 0) this.#present.delete(session);
-    else this.#present.set(session, left);
-    const latest = this.#latest.get(session);
-    if (latest !== path) {
-      return latest !== undefined && left.length === 0 && this.isMissed(latest) ? [latest] : [];
-    }
-    for (const other of left) this.notice(other);
-    return left;
   }
 
   /** Where files stand, from Convex. Told before anything is seen. */
   restore(cursors: readonly StoredCursor[]): void {
     for (const { updatedAt, ...cursor } of cursors) {
-      this.#restoreLatest(cursor, updatedAt ?? 0);
       this.#cursors.set(cursor.path, cursor);
+      this.#addPlace(cursor.path);
       if (updatedAt !== undefined) this.#movedAt.set(cursor.path, updatedAt);
     }
   }
@@ -166,27 +150,45 @@ export class SessionFiles {
     return this.#cursors.get(path);
   }
 
-  /** The cursor of the same session where it was read last, under this path or another. */
-  latest(path: string): FileCursor | undefined {
-    const own = this.#cursors.get(path);
-    if (own !== undefined && this.#isGuest(path)) return own;
-    return this.#cursors.get(this.#latest.get(sessionOf(path)) ?? path);
+  /** The cursor of a file of the same name in another place, from where it may have come: the furthest. */
+  cursorElsewhere(path: string): FileCursor | undefined {
+    const name = nameOf(path);
+    let furthest: FileCursor | undefined;
+    for (const place of this.#placesOf(path)) {
+      const cursor = place === path || nameOf(place) !== name ? undefined : this.cursor(place);
+      if (cursor !== undefined && (furthest === undefined || isBefore(furthest, cursor))) {
+        furthest = cursor;
+      }
+    }
+    return furthest;
   }
 
-  /** Whether Convex takes it that the session is here: it was read here last. */
+  /** Whether anything was ever read of the file's thread. */
+  isKnownThread(path: string): boolean {
+    return this.#placesOf(path).some((place) => this.#cursors.has(place));
+  }
+
+  /** Whether Convex takes it that a file is there. */
   isHeldPresent(path: string): boolean {
     const cursor = this.#cursors.get(path);
-    return cursor !== undefined && cursor.deleted !== true && this.latest(path)?.path === path;
+    return cursor !== undefined && cursor.deleted !== true;
   }
 
-  /** The same, and it is not here. */
-  isMissed(path: string): boolean {
-    return !this.#entries.has(path) && this.isHeldPresent(path);
+  /**
+   * Of the thread's files those of which Convex has to be told next that they are there, or, when
+   * it knows of all these, that they are gone: so nobody hears that one is gone that only moved.
+   */
+  untold(path: string): string[] {
+    if (!this.isKnownThread(path)) return [];
+    const places = this.#placesOf(path).filter((place) => !this.#isGuest(place));
+    const arrived = places.filter((place) => this.has(place) && !this.isHeldPresent(place));
+    return arrived.length > 0 ? arrived : places.filter((place) => this.#isMissed(place));
   }
 
-  /** Files that were read in an earlier life, and that the first sweep has not met. */
+  /** All of which Convex has to be told that they are gone. */
   missed(): string[] {
-    return [...this.#cursors.keys()].filter((path) => this.isMissed(path));
+    const paths = [...this.#cursors.keys()].filter((path) => this.#isMissed(path));
+    return paths.filter((path) => this.untold(path).includes(path));
   }
 
   has(path: string): boolean {
@@ -212,11 +214,10 @@ export class SessionFiles {
     return this.#isGuest(path);
   }
 
-  /** A guest whose session lies among the watched files too: that file speaks for the thread. */
+  /** A guest whose thread has a file among the watched ones, which speaks for it. */
   isCopy(path: string): boolean {
-    if (!this.#isGuest(path)) return false;
-    const latest = this.#latest.get(sessionOf(path)) ?? path;
-    return !this.#isGuest(latest) && this.#entries.has(latest);
+    const isWatched = (place: string) => !this.#isGuest(place) && this.has(place);
+    return this.#isGuest(path) && this.#placesOf(path).some(isWatched);
   }
 
   facts(path: string): FileFacts | undefined {
@@ -251,11 +252,10 @@ export class SessionFiles {
    */
   #readBefore(path: string, seen: FileFacts): FileFacts | null {
     const cursor = this.#cursors.get(path);
-    if (cursor === undefined) return seen.size === 0n ? seen : null;
+    if (cursor === undefined) return seen.size === 0n && !this.isKnownThread(path) ? seen : null;
     const movedAt = this.#movedAt.get(path) ?? Number.POSITIVE_INFINITY;
     this.#movedAt.delete(path);
     const mayHaveChanged =
-      this.latest(path)?.path !== path ||
       cursor.deleted === true ||
       (!isCompressed(path) && cursor.offset !== Number(seen.size)) ||
       cursor.inode !== String(seen.ino) ||
@@ -264,22 +264,19 @@ export class SessionFiles {
     return mayHaveChanged || wantsReparse(cursor, this.#parserVersion) ? null : seen;
   }
 
-  #restoreLatest({ path, deleted }: FileCursor, updatedAt: number): void {
-    const session = sessionOf(path);
-    const other = this.#latest.get(session);
-    if (other !== undefined && this.#isGuest(path) !== this.#isGuest(other)) {
-      // What is watched comes before what was read once from elsewhere.
-      if (this.#isGuest(other)) this.#latest.set(session, path);
-      return;
-    }
-    if (other !== undefined) {
-      // That a file is gone may be written after its session was read elsewhere.
-      const isGone = deleted === true;
-      const isOtherGone = this.#cursors.get(other)?.deleted === true;
-      if (isGone && !isOtherGone) return;
-      if (isGone === isOtherGone && (this.#movedAt.get(other) ?? 0) > updatedAt) return;
-    }
-    this.#latest.set(session, path);
+  #isMissed(path: string): boolean {
+    return !this.#entries.has(path) && this.isHeldPresent(path);
+  }
+
+  #placesOf(path: string): readonly string[] {
+    return this.#places.get(threadOf(path)) ?? [];
+  }
+
+  #addPlace(path: string): void {
+    const thread = threadOf(path);
+    const places = this.#places.get(thread);
+    if (places === undefined) this.#places.set(thread, [path]);
+    else if (!places.includes(path)) places.push(path);
   }
 
   /** Makes a change to one file and keeps the sums right. */
@@ -306,10 +303,19 @@ export function wantsReparse(cursor: FileCursor, parserVersion: number): boolean
   return cursor.quarantine.some(isOlder);
 }
 
-/** Codex's name of a session stays when it is moved or compressed; other names say nothing. */
-function sessionOf(path: string): string {
-  const name = basename(path);
-  return parseSessionFileName(name)?.threadId === undefined ? path : plainOf(name);
+/** Names that are not Codex's say nothing of a thread. */
+function threadOf(path: string): string {
+  return parseSessionFileName(basename(path))?.threadId ?? path;
+}
+
+/** Codex's name of a file stays when it is moved or compressed. */
+function nameOf(path: string): string {
+  return plainOf(basename(path));
+}
+
+function isBefore(one: FileCursor, other: FileCursor): boolean {
+  if (one.generation !== other.generation) return one.generation < other.generation;
+  return one.offset < other.offset;
 }
 
 function isBehind(entry: Entry): boolean {

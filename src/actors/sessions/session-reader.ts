@@ -12,9 +12,8 @@ import { fingerprint, isAsRead, isFingerprintFinal, tailHash } from './file-iden
 import type { LineParser, ParsedLines, ParserState } from './line-parser.ts';
 import type { RecentlySetAside } from './recently-set-aside.ts';
 import { refusedLines, rejectBatch, setAside, type Proposal } from './refused.ts';
-import { isArchived, otherPlacesOf } from './archive.ts';
-import { regularFile } from './list-directory.ts';
-import { isCompressed, plainOf } from './session-file-name.ts';
+import { isArchived } from './archive.ts';
+import { isSuperseded } from './list-directory.ts';
 import { SessionFile } from './session-file.ts';
 import { wantsReparse, type SessionFiles } from './session-files.ts';
 
@@ -68,20 +67,17 @@ export class SessionReader {
   constructor(options: SessionReaderOptions) {
     const { path, files, parserVersion } = options;
     this.#options = options;
-    const own = files.cursor(path);
-    const latest = files.latest(path) ?? own;
-    const generation = Math.max(own?.generation ?? 0, latest?.generation ?? 0);
+    const stored = files.cursor(path) ?? files.cursorElsewhere(path);
     this.#cursor =
-      latest === undefined || wantsReparse(latest, parserVersion)
-        ? freshCursor(path, parserVersion, generation)
-        : { ...latest, path, generation };
-    this.#stored = latest;
-    this.#owesCursor = latest !== undefined && (latest.deleted === true || latest.path !== path);
+      stored === undefined || wantsReparse(stored, parserVersion)
+        ? freshCursor(path, parserVersion, stored?.generation ?? 0)
+        : { ...stored, path };
+    this.#stored = stored;
   }
 
   /** Rejects with `session_unreadable`; the same call may succeed later. */
   async next(live: boolean): Promise<NextBatch> {
-    if (this.#proposal !== null) return { type: 'batch', job: this.#asOfNow(this.#proposal.job) };
+    if (this.#proposal !== null) return { type: 'batch', job: this.#proposal.job };
     const { files, path } = this.#options;
     try {
       for (;;) {
@@ -89,8 +85,9 @@ export class SessionReader {
         const notices = files.notices(path);
         this.#file ??= await this.#open();
         if (this.#file === null) return this.#afterDeletion(live);
-        const presence = await this.#file.presence();
-        if (presence !== 'deleted') this.#noteMove();
+        const presence = isSuperseded(path) ? 'deleted' : await this.#file.presence();
+        // Also when it is back before Convex was told that it had gone.
+        if (!files.isHeldPresent(path) && files.isKnownThread(path)) this.#owesCursor = true;
         const facts = await this.#file.facts();
         const length = await this.#file.length(facts);
         await this.#checkUnchanged(this.#file, length);
@@ -133,15 +130,13 @@ export class SessionReader {
     if (this.#proposal === null) return;
     if (stored !== undefined) return await this.#goOnFrom(stored, this.#proposal);
     const { files, path, parserVersion } = this.#options;
-    const { job, cursor, bytes, rejected, places, isThere } = this.#proposal;
-    files.committed(path, job.cursor, bytes, isThere);
+    const { job, cursor, bytes, rejected, places } = this.#proposal;
+    files.committed(path, job.cursor, bytes);
     this.#options.setAside.moved(cursor);
     if (rejected + refused.length > 0) files.countRejected(rejected + refused.length);
     this.#proposal = null;
     this.#cursor = cursor;
     if (job.cursor !== undefined) this.#stored = cursor;
-    // If it came back meanwhile, that is the next thing to say.
-    if (cursor.deleted) this.#owesCursor = true;
     if (refused.length === 0) return;
     const lines = await refusedLines(refused, places, this.#file, parserVersion);
     this.#cursor = { ...cursor, quarantine: setAside(cursor.quarantine, lines) };
@@ -177,7 +172,8 @@ export class SessionReader {
   }
 
   async #open(): Promise<SessionFile | null> {
-    const file = await SessionFile.open(this.#options.path);
+    const { path } = this.#options;
+    const file = isSuperseded(path) ? null : await SessionFile.open(path);
     if (file === null) return null;
     try {
       const { offset } = this.#cursor;
@@ -190,14 +186,6 @@ export class SessionReader {
       await file.close();
       throw thrown;
     }
-  }
-
-  /** The session may have been elsewhere, also while this reader waited. */
-  #noteMove(): void {
-    const { files, path } = this.#options;
-    const latest = files.latest(path);
-    if (latest === undefined || latest.path === path || files.isCopy(path)) return;
-    this.#owesCursor = true;
   }
 
   /** A file that was truncated or rewritten is read from its start; keys keep it from doubling rows. */
@@ -227,13 +215,13 @@ export class SessionReader {
   }
 
   /** Convex has another cursor of the file than was known here, or none: that one counts. */
-  async #goOnFrom(stored: FileCursor | null, { cursor, isThere }: Proposal): Promise<void> {
+  async #goOnFrom(stored: FileCursor | null, { cursor }: Proposal): Promise<void> {
     const { files, path, setAside: aside } = this.#options;
     this.#proposal = null;
     this.#cursor = stored ?? cursor;
     this.#stored = stored ?? undefined;
     if (stored === null) this.#startOver();
-    files.committed(path, this.#cursor, 0, isThere);
+    files.committed(path, this.#cursor, 0);
     aside.moved(this.#cursor);
     // What the batch said beside its lines is owed again.
     this.#owesCursor = true;
@@ -251,13 +239,12 @@ export class SessionReader {
     return openParser({ path, isHistory: !live || length > LIVE_BACKLOG });
   }
 
-  /** Its thread is told, once, and unless the session goes on elsewhere. */
+  /** Convex is told, once, and not before it knows where else the session is. */
   #afterDeletion(live: boolean): NextBatch {
     const { path, files, nextJobId } = this.#options;
     const before = this.#cursor;
     const { resumeId } = before;
-    if (resumeId === undefined || !files.isHeldPresent(path)) return { type: 'gone' };
-    if (otherPlacesOf(path).some((place) => regularFile(place) !== null)) return { type: 'gone' };
+    if (resumeId === undefined || !files.untold(path).includes(path)) return { type: 'gone' };
     const cursor: FileCursor = { ...before, deleted: true };
     const job: WriteJob = {
       id: nextJobId(),
@@ -275,8 +262,7 @@ export class SessionReader {
       bytes: 0,
     };
     const { offset: start } = before;
-    const isThere = false;
-    this.#proposal = { job, cursor, start, bytes: 0, rejected: 0, places: [], isThere };
+    this.#proposal = { job, cursor, start, bytes: 0, rejected: 0, places: [] };
     return { type: 'batch', job };
   }
 
@@ -315,19 +301,6 @@ export class SessionReader {
     return batch;
   }
 
-  /** Of a compressed and a plain file of one session the plain one counts. */
-  get #isSuperseded(): boolean {
-    const { files, path } = this.#options;
-    return isCompressed(path) && files.has(plainOf(path));
-  }
-
-  /** A batch that is given again says no more where the session is, if it has left meanwhile. */
-  #asOfNow(job: WriteJob): WriteJob {
-    if (!this.#isSuperseded) return job;
-    const { rolloutPath: _, archived: __, ...thread } = job.thread;
-    return { ...job, thread };
-  }
-
   async #propose(
     file: SessionFile,
     { thread: described, parsedTo: offset }: ParserState,
@@ -344,7 +317,7 @@ export class SessionReader {
       );
     }
     // The end of a file that is deleted is read all the same; but it may be elsewhere by now.
-    const speaks = isThere && !files.isCopy(path) && !this.#isSuperseded;
+    const speaks = isThere && !files.isCopy(path);
     const thread = {
       ...described,
       resumeId,
@@ -388,7 +361,6 @@ export class SessionReader {
       bytes: offset - before.offset,
       rejected: quarantine.length,
       places,
-      isThere,
     };
     this.#owesCursor = !isThere;
     return job;

@@ -9,6 +9,7 @@ import { BridgeError } from '../../errors.ts';
 import { DirectoryWatches } from './directory-watches.ts';
 import {
   isDirectory,
+  isSuperseded,
   listDirectory,
   regularFile,
   type DirectoryListing,
@@ -25,6 +26,8 @@ export interface TreeListener {
   changed(path: string): void;
   /** A file is not there any more, and not in `SessionFiles`. */
   gone(path: string): void;
+  /** Everything was looked at. */
+  swept(): void;
   /** Whether somebody holds the file open, and so will find out by itself what changed. */
   isFollowed(path: string): boolean;
 }
@@ -110,24 +113,17 @@ export class SessionTree {
 
   /** Looks at one file. `noticed`: something says that it changed, even if it looks as before. */
   lookAt(path: string, noticed: boolean): void {
+    if (isSuperseded(path)) return this.lookAt(plainOf(path), false);
     const facts = regularFile(path);
     if (facts === null) {
-      this.#forget(path);
       // What is unpacked is deleted only after it was compressed, which nobody looked at then.
-      if (!isCompressed(path) && regularFile(compressedOf(path)) !== null) {
-        this.lookAt(compressedOf(path), noticed);
-      }
-      return;
-    }
-    if (isCompressed(path)) {
-      // One of the two is followed, and only the plain one grows.
-      if (regularFile(plainOf(path)) !== null) return;
-    } else {
-      this.#forget(compressedOf(path));
+      if (!isCompressed(path)) this.lookAt(compressedOf(path), noticed);
+      return this.#forget(path);
     }
     const changed = this.#files.see(path, facts);
     if (noticed) this.#files.notice(path);
     if (changed || noticed) this.#listener.changed(path);
+    if (!isCompressed(path)) this.#forget(compressedOf(path));
   }
 
   close(): void {
@@ -175,6 +171,7 @@ export class SessionTree {
       this.#sweepAgain = false;
       await this.#sweepOnce();
     } while (this.#sweepAgain && !this.#isClosed);
+    if (!this.#isClosed) this.#listener.swept();
   }
 
   async #sweepOnce(): Promise<void> {
@@ -208,9 +205,8 @@ export class SessionTree {
 
   #forget(path: string): void {
     if (!this.#files.has(path)) return;
-    const others = this.#files.remove(path);
+    this.#files.remove(path);
     this.#listener.gone(path);
-    for (const other of others) this.#listener.changed(other);
   }
 
   /** Null when it is not there, or cannot be read: then that is remembered. */

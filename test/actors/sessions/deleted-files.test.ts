@@ -20,8 +20,7 @@ beforeEach(() => {
 });
 afterEach(() => folder[Symbol.dispose]());
 
-const deletions = () =>
-  mirror.jobs.filter(({ thread }) => thread.rolloutDeletedAt !== undefined).length;
+const deletions = () => mirror.deletions.length;
 const isGone = () => mirror.cursors.get(session.path)?.deleted === true;
 
 async function run(until: (watch: SessionsHarness) => boolean): Promise<void> {
@@ -128,7 +127,7 @@ test('one that is back before Convex has taken its deletion is there in the end'
   await watch.settled();
   mirror.isHolding = true;
   rmSync(session.path);
-  await watch.until(() => deletions() === 1);
+  await watch.until(() => mirror.jobs.at(-1)?.thread.rolloutDeletedAt !== undefined);
   copyFileSync(kept, session.path);
   await watch.until(() => watch.status().files.known === 1);
   watch.restartWriter();
@@ -148,11 +147,8 @@ test('a session that Codex moved is not called deleted, however the moves are no
     [session.path, archived],
     [archived, session.path],
   ] as const) {
-    const jobs = mirror.jobs.length;
     renameSync(from, to);
-    await watch.until(() =>
-      mirror.jobs.slice(jobs).some(({ thread }) => thread.rolloutPath === to),
-    );
+    await watch.until(() => mirror.places(session.threadId).join() === to);
     await watch.settled();
   }
   expect(deletions()).toBe(0);

@@ -1,4 +1,4 @@
-import { beforeEach, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { SessionFiles, type StoredCursor } from '../../../src/actors/sessions/session-files.ts';
 
 const A = '/s/a.jsonl';
@@ -28,17 +28,39 @@ beforeEach(() => {
   files = new SessionFiles(1);
 });
 
-test.each(['written first', 'written last'])(
-  'a session is missed where it was read last, also if its place before is gone, as was %s',
-  (when) => {
-    const name = 'rollout-2026-01-01T00-00-00-019b7000-0000-7000-8000-000000000001.jsonl';
-    const before = cursor(100, { path: `/s/1/${name}`, updatedAt: 5, deleted: true });
-    const last = cursor(100, { path: `/s/2/${name}`, updatedAt: 4 });
-    files.restore(when === 'written first' ? [before, last] : [last, before]);
-    expect(files.missed()).toEqual([last.path]);
-    expect(files.latest(before.path)?.path).toBe(last.path);
-  },
-);
+describe('of several files of a thread', () => {
+  const nameAt = (time: string) => `rollout-${time}-019b7000-0000-7000-8000-000000000001.jsonl`;
+  const here = `/s/1/${nameAt('T00')}`;
+  const there = `/s/2/${nameAt('T00')}`;
+  const renamed = `/s/2/${nameAt('T01')}`;
+
+  test('those that are there are told before those that are gone', () => {
+    files.restore([cursor(100, { path: here })]);
+    expect(files.missed()).toEqual([here]);
+    files.see(renamed, facts(100));
+    expect(files.untold(here)).toEqual([renamed]);
+    files.committed(renamed, cursor(100, { path: renamed }), 0);
+    expect(files.untold(renamed)).toEqual([here]);
+    files.committed(here, cursor(100, { path: here, deleted: true }), 0);
+    expect(files.untold(renamed)).toEqual([]);
+  });
+
+  test('one that is back, or empty when the thread is known, is behind', () => {
+    files.restore([cursor(100, { path: here, deleted: true })]);
+    expect(files.see(here, facts(100))).toBe(true);
+    expect(files.see(there, facts(0))).toBe(true);
+  });
+
+  test('a new one may go on from the furthest of its name', () => {
+    files.restore([
+      cursor(100, { path: here }),
+      cursor(900, { path: renamed }),
+      cursor(50, { path: `${there}.zst`, generation: 1 }),
+    ]);
+    expect(files.cursorElsewhere(there)?.path).toBe(`${there}.zst`);
+    expect(files.cursorElsewhere(A)).toBeUndefined();
+  });
+});
 
 test.each([
   ['as its cursor says', cursor(100), facts(100), false],

@@ -89,7 +89,7 @@ test('a session that moves when the cursor of its old place is lost is read from
   await watch.until(() => texts(watch).length === 1);
   await watch.settled();
   expect(stored(watch, path)?.offset).toBe(statSync(path).size);
-  expect(watch.mirror.jobs.at(-1)?.thread).toMatchObject({ archived: true, rolloutPath: path });
+  expect(watch.mirror.places(session.threadId)).toEqual([path]);
 });
 
 test('the deletion of a file is written down behind whatever cursor is stored', async () => {

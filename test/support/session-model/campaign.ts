@@ -5,11 +5,12 @@
  */
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import type { WatchStatusFrame } from '../../../src/control/frames.ts';
 import { SeededRandom } from '../crash-swarm/seeded-random.ts';
 import { Author } from './author.ts';
 import { compareCursors, comparePlaces, compareThread, type SeenRows } from './compare.ts';
 import { FILE_STEPS } from './file-steps.ts';
-import { ModelFiles } from './model-files.ts';
+import { ModelFiles, type ModelFile } from './model-files.ts';
 import { TestedBridge } from './tested-bridge.ts';
 
 export interface CampaignOptions {
@@ -28,15 +29,23 @@ export interface CampaignResult {
   slowest: number;
 }
 
+/** What the bridge has still to do. */
+interface Lack {
+  problems: string[];
+  /** It has Convex to write to. */
+  isWatching: boolean;
+}
+
 class CampaignFailure extends Error {}
+class NeverEqual extends Error {}
 
 /**
- * Milliseconds. Less than the minute of the sweeps: an event that is lost must be made up for
- * sooner. A backend that hangs is found and replaced in some 20 s.
+ * Milliseconds in which nothing of what is lacking changes, on however busy a machine. Less than
+ * the minute of the sweeps: an event that is lost must be made up for sooner.
  */
-const CONVERGENCE_LIMIT = 45_000;
-/** Milliseconds more where a backend was halted: one that is just starting may take as long. */
-const START_LIMIT = 120_000;
+const STILL_LIMIT = 45_000;
+/** The same while Convex is away: a backend that hangs while it starts is given up after two minutes. */
+const AWAY_LIMIT = 300_000;
 /** Milliseconds. A check that takes longer says what it waits for. */
 const SLOW = 5_000;
 /** Milliseconds between two looks at what has not converged. */
@@ -80,9 +89,12 @@ class Campaign {
   readonly #steps: string[] = [];
   #seen: SeenRows = new Map();
   #outage = 0;
-  #hasHung = false;
   #checks = 0;
   #slowest = 0;
+  readonly #begun = performance.now();
+  /** Milliseconds spent in all. */
+  #starting = 0;
+  #waiting = 0;
 
   constructor(options: CampaignOptions, bridge: TestedBridge) {
     this.#options = options;
@@ -152,9 +164,7 @@ class Campaign {
   }
 
   async hangBackend(): Promise<string> {
-    const isHit = await this.#bridge.hitBackend('SIGSTOP');
-    this.#hasHung ||= isHit;
-    return isHit ? '' : 'there was none';
+    return (await this.#bridge.hitBackend('SIGSTOP')) ? '' : 'there was none';
   }
 
   async beginOutage(steps: number): Promise<string> {
@@ -196,56 +206,79 @@ class Campaign {
     this.#checks += 1;
     const isWhole = isLast || this.#checks % WHOLE_CHECK === 0;
     if (isWhole) for (const threadId of this.#seen.keys()) this.#files.touched.add(threadId);
+    const stopped = performance.now();
     await this.#bridge.restore();
-    const limit = CONVERGENCE_LIMIT + (this.#hasHung ? START_LIMIT : 0);
-    this.#hasHung = false;
     const start = performance.now();
+    this.#starting += start - stopped;
+    let changedAt = start;
     let isSlow = false;
-    for (let problems = await this.#problems(); problems.length > 0;) {
-      if (performance.now() - start > limit) {
-        throw new Error(`Not equal after ${limit} ms:\n${problems.slice(0, 10).join('\n')}`);
+    for (let last = '', now = await this.#lack(); now !== null; now = await this.#lack()) {
+      const { problems, isWatching } = now;
+      const at = performance.now();
+      if (problems.join() !== last) changedAt = at;
+      last = problems.join();
+      if (at - changedAt > (isWatching ? STILL_LIMIT : AWAY_LIMIT)) {
+        const after = Math.round(at - start);
+        throw new Error(`Not equal after ${after} ms:\n${problems.slice(0, 10).join('\n')}`);
       }
-      if (!isSlow && performance.now() - start > SLOW) {
+      if (!isSlow && at - start > SLOW) {
         isSlow = true;
         this.#options.log?.(`step ${this.#steps.length}: waits, for ${problems[0]}`);
       }
       await pause(LOOK_INTERVAL);
-      problems = await this.#problems();
     }
     const took = performance.now() - start;
     this.#slowest = Math.max(this.#slowest, took);
+    this.#waiting += took;
     this.#files.forgetPast();
     if (isWhole || isSlow) {
-      this.#options.log?.(`step ${this.#steps.length}: equal after ${Math.round(took)} ms`);
+      const [all, starting, waiting] = [start - this.#begun, this.#starting, this.#waiting].map(
+        (time) => Math.round(time / 1_000),
+      );
+      const spent = `${all} s so far, ${starting} s for starts, ${waiting} s for checks`;
+      this.#options.log?.(
+        `step ${this.#steps.length}: equal after ${Math.round(took)} ms; ${spent}`,
+      );
     }
   }
 
-  /** What is not as it has to be, yet; throws when it never will be. */
-  async #problems(): Promise<string[]> {
-    let mirror;
+  /** What is not as it has to be, yet; null when nothing is. Throws when it never will be. */
+  async #lack(): Promise<Lack | null> {
     try {
-      const { state, files } = await this.#bridge.status();
-      const followed = this.#files.followed();
-      const bad = followed.filter((file) => this.#files.expected(file).quarantine.length > 0);
-      if (state !== 'watching.settled') return [`the watcher is ${state}`];
-      if (files.known !== followed.length) {
-        return [`${files.known} files are known of ${followed.length}`];
-      }
-      if (files.behind > 0) return [`${files.behind} files are behind`];
-      mirror = await this.#bridge.mirror();
-      const problems = compareCursors(await mirror.cursors(), this.#files);
-      if (problems.length > 0) return problems;
-      if (files.quarantined !== bad.length) {
-        return [`${files.quarantined} files have lines set aside, not ${bad.length}`];
-      }
+      const status = await this.#bridge.status();
+      const problems = this.#unread(status) ?? (await this.#unequal(status));
+      const isWatching = status.state.startsWith('watching');
+      return problems.length === 0 ? null : { problems, isWatching };
     } catch (error) {
+      if (error instanceof NeverEqual) throw error;
       // While the backend is replaced nobody answers.
-      return [error instanceof Error ? error.message : String(error)];
+      const problem = error instanceof Error ? error.message : String(error);
+      return { problems: [problem], isWatching: false };
+    }
+  }
+
+  /** What the bridge itself says that it has not done, with its numbers: these change while it goes on. */
+  #unread({ state, files, bytes }: WatchStatusFrame): string[] | null {
+    if (state !== 'watching.settled')
+      return [`the watcher is ${state}`, JSON.stringify({ files, bytes })];
+    const followed = this.#files.followed().length;
+    if (files.known !== followed) return [`${files.known} files are known of ${followed}`];
+    return files.behind > 0 ? [`${files.behind} files are behind`] : null;
+  }
+
+  async #unequal({ files }: WatchStatusFrame): Promise<string[]> {
+    const { mirror } = this.#bridge;
+    const cursors = compareCursors(await mirror.cursors(), this.#files);
+    if (cursors.length > 0) return cursors;
+    const isBad = (file: ModelFile) => this.#files.expected(file).quarantine.length > 0;
+    const bad = this.#files.followed().filter(isBad).length;
+    if (files.quarantined !== bad) {
+      return [`${files.quarantined} files have lines set aside, not ${bad}`];
     }
     const problems: string[] = [];
     for (const threadId of this.#files.touched) {
       const { missing, wrong } = await compareThread(mirror, this.#files, this.#seen, threadId);
-      if (wrong.length > 0) throw new Error(wrong.slice(0, 10).join('\n'));
+      if (wrong.length > 0) throw new NeverEqual(wrong.slice(0, 10).join('\n'));
       problems.push(...missing);
     }
     return problems.length > 0 ? problems : await comparePlaces(mirror, this.#files);

@@ -1,5 +1,4 @@
 /** Whether the mirror equals the model; says what is still to come, and what may never be. */
-import { basename } from 'node:path';
 import type { MessageRow } from '../subscriber.ts';
 import type { ModelRow } from './line-book.ts';
 import type { MirroredCursor, Mirror } from './mirror.ts';
@@ -79,19 +78,17 @@ export function compareCursors(
   });
 }
 
-/** What threads say of their files, or that these are gone. */
+/** What threads say of their files: where one of them is, or that all are gone. */
 export async function comparePlaces(mirror: Mirror, files: ModelFiles): Promise<string[]> {
   const present = byThread(files);
   const problems: string[] = [];
-  for (const threadId of new Set([...files.touched, ...present.keys()])) {
-    const thread = await mirror.thread(threadId);
+  const threadIds = [...new Set([...files.touched, ...present.keys()])];
+  const threads = await Promise.all(threadIds.map((threadId) => mirror.thread(threadId)));
+  for (const [index, threadId] of threadIds.entries()) {
+    const thread = threads[index];
     const { rolloutPath } = thread ?? {};
-    if (thread === null || rolloutPath === undefined) continue;
-    const isCopied = files.copied.has(threadId);
-    // Of copies under several names the one read last counts, also when it is gone.
-    const here = (present.get(threadId) ?? []).filter(
-      ({ path }) => !isCopied || plainName(path) === plainName(rolloutPath),
-    );
+    if (!thread || rolloutPath === undefined) continue;
+    const here = present.get(threadId) ?? [];
     const isDeleted = thread.rolloutDeletedAt !== undefined;
     const isRight =
       here.length === 0
@@ -136,10 +133,6 @@ function differenceOf(row: MessageRow, model: ModelRow): string | null {
   const isBeginning =
     row.text !== undefined && row.text.length > LONG_TEXT_KEPT && model.text.startsWith(row.text);
   return isBeginning ? null : 'text';
-}
-
-function plainName(path: string): string {
-  return basename(path, '.zst');
 }
 
 function placesOf(lines: readonly { offset: number; length: number }[]): string {

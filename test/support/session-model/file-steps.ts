@@ -186,7 +186,6 @@ function copy(files: ModelFiles, random: SeededRandom, file: ModelFile): string 
       ? join(folder, basename(file.path))
       : files.pathIn(dirname(file.path), file.session, files.author.now) + ending;
   if (files.all.has(path)) return `nothing: ${path} is there`;
-  files.copied.add(files.expected(file).threadId);
   files.copy(file, path);
   return `copy ${file.path} to ${path}`;
 }

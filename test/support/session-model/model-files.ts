@@ -36,8 +36,6 @@ export class ModelFiles {
   possible: ThreadRows = new Map();
   /** Threads of whose files one changed since the last check. */
   readonly touched = new Set<string>();
-  /** Threads that had several files at once: which of them is read last is anyone's guess. */
-  readonly copied = new Set<string>();
   readonly #expected = new WeakMap<Buffer, ExpectedFile>();
   #replacements = 0;
 

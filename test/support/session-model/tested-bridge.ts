@@ -11,10 +11,14 @@ import { processGone, startDaemonProcess, type DaemonProcess } from '../daemon-p
 import { descendant, processesWith } from '../processes.ts';
 import { Mirror } from './mirror.ts';
 
+/** Nothing is run here; asking the real one at each start would only cost time. */
+const NO_CODEX = 'no codex';
+
 export class TestedBridge {
   readonly #folder: string;
   #daemon: DaemonProcess | null = null;
   #connection: BridgeConnection | null = null;
+  #mirror: Mirror | null = null;
   #isHalted = false;
   /** Of the daemons that are gone: the last records of each. */
   readonly #log: unknown[] = [];
@@ -31,8 +35,13 @@ export class TestedBridge {
   async restore(): Promise<void> {
     this.resume();
     if (this.#daemon !== null) return;
-    this.#daemon = await startDaemonProcess({ folder: this.#folder });
+    const env = { CODEX_BIN: NO_CODEX };
+    this.#daemon = await startDaemonProcess({ folder: this.#folder, env });
     this.#connection = await this.#daemon.connect();
+    this.#mirror = await Mirror.open(
+      this.#daemon,
+      helloFrame.parse(this.#connection.hello).machineId,
+    );
   }
 
   async end(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
@@ -43,7 +52,7 @@ export class TestedBridge {
     this.#isHalted = false;
     const backend = await this.#backend();
     this.#connection?.close();
-    this.#daemon = this.#connection = null;
+    this.#daemon = this.#connection = this.#mirror = null;
     daemon.kill(signal);
     await daemon.exited;
     this.#log.push(...daemon.log.slice(-100));
@@ -92,12 +101,14 @@ export class TestedBridge {
   }
 
   async status(): Promise<WatchStatusFrame> {
-    return watchStatusFrame.parse(await this.#open().connection.request('sessions.watch_status'));
+    if (this.#connection === null) throw new Error('it does not run');
+    return watchStatusFrame.parse(await this.#connection.request('sessions.watch_status'));
   }
 
-  async mirror(): Promise<Mirror> {
-    const { daemon, connection } = this.#open();
-    return await Mirror.open(daemon, helloFrame.parse(connection.hello).machineId);
+  /** What Convex holds, by way of the daemon that runs now. */
+  get mirror(): Mirror {
+    if (this.#mirror === null) throw new Error('it does not run');
+    return this.#mirror;
   }
 
   get log(): unknown[] {
@@ -117,10 +128,5 @@ export class TestedBridge {
     return this.#daemon === null
       ? undefined
       : await descendant(this.#daemon.pid, 'embedded-convex');
-  }
-
-  #open(): { daemon: DaemonProcess; connection: BridgeConnection } {
-    if (this.#daemon === null || this.#connection === null) throw new Error('it does not run');
-    return { daemon: this.#daemon, connection: this.#connection };
   }
 }
