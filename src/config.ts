@@ -60,6 +60,14 @@ const secondsInADay = z
 
 const path = z.string().min(1).transform(expandHome);
 
+/** Joined as in PATH. */
+const directories = z.string().transform((value) =>
+  value
+    .split(delimiter)
+    .filter((directory) => directory !== '')
+    .map(expandHome),
+);
+
 const configSchema = z.object({
   home: path,
   bind: address,
@@ -79,12 +87,9 @@ const configSchema = z.object({
   redact: z
     .enum(['on', 'off'], { error: 'must be on or off' })
     .transform((value) => value === 'on'),
-  redactOffIn: z.string().transform((value) =>
-    value
-      .split(delimiter)
-      .filter((directory) => directory !== '')
-      .map(expandHome),
-  ),
+  redactOffIn: directories,
+  runRoots: directories,
+  backfillRoots: directories,
   maxRuns: z
     .string()
     .regex(/^([1-9]|[1-5]\d|6[0-4])$/, 'must be a whole number from 1 to 64')
@@ -181,6 +186,20 @@ export const settings = {
     default: '',
     description:
       'working directories, joined as in PATH, whose threads are written with their secrets',
+  },
+  runRoots: {
+    env: 'OPENAGENTS_RUN_ROOTS',
+    flag: '--run-roots <directories>',
+    default: '',
+    description:
+      'directories, joined as in PATH, in and below which runs may work; empty: anywhere',
+  },
+  backfillRoots: {
+    env: 'OPENAGENTS_BACKFILL_ROOTS',
+    flag: '--backfill-roots <directories>',
+    default: '',
+    description:
+      "directories, joined as in PATH, in and below which a backfill may read besides Codex's own; empty: anywhere",
   },
   maxRuns: {
     env: 'OPENAGENTS_MAX_RUNS',

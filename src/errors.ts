@@ -86,6 +86,10 @@ export const catalogue = {
   },
   run_unknown: { retryable: false, message: 'No run has this id' },
   working_directory_missing: { retryable: false, message: 'The working directory does not exist' },
+  working_directory_refused: {
+    retryable: false,
+    message: 'Runs may not work in this directory (OPENAGENTS_RUN_ROOTS says in which they may)',
+  },
   project_invalid: { retryable: false, message: 'The project was not saved' },
   project_unknown: { retryable: false, message: 'No project has this id' },
   library_unreadable: {

@@ -16,6 +16,8 @@ test('with nothing set, every default is as documented', () => {
     maxRuns: 4,
     redact: true,
     redactOffIn: [],
+    runRoots: [],
+    backfillRoots: [],
     logLevel: 'info',
     codexHome: join(homedir(), '.codex'),
     sessionsRoot: join(homedir(), '.codex', 'sessions'),

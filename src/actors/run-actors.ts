@@ -42,6 +42,7 @@ export interface RunActorsOptions {
     | 'sandbox'
     | 'approvals'
     | 'approvalTimeout'
+    | 'runRoots'
     | 'runStall'
     | 'runLimit'
   >;
@@ -72,6 +73,7 @@ export function runActors(options: RunActorsOptions) {
     findThread: async (threadDocId) => await findThread(connection, threadDocId),
     findProject: async (projectId) => await findProject(connection, machineId, projectId),
     defaultDirectory: options.defaultDirectory,
+    runRoots: config.runRoots,
     usualPolicy: { sandbox: config.sandbox, approvals: config.approvals },
     approvalTimeout: config.approvalTimeout,
     stallAfter: config.runStall,

@@ -9,10 +9,11 @@ import type { Parts } from './parts.ts';
 /** The import of old session files as a job. */
 export function backfillChild({ config, inspection, log }: Parts): ChildSpec {
   const file = new JobFile(config.home);
+  const places = { root: config.sessionsRoot, allowed: config.backfillRoots };
   return childSpec({
     id: SYSTEM.backfill,
     systemId: SYSTEM.backfill,
-    logic: backfill.provide({ actors: backfillActors({ file, root: config.sessionsRoot }) }),
+    logic: backfill.provide({ actors: backfillActors({ file, places }) }),
     input: () => ({
       job: file.read((message) => log.warn({ actor: SYSTEM.backfill }, message)),
       createId: inspection.drawn(randomUUID),

@@ -37,7 +37,7 @@ export function libraryChild({ config, connection, identity }: Parts): ChildSpec
       random: Math.random,
       notify: SYSTEM.gateway,
       children: [
-        watcher('projects', projectActors(projects, options)),
+        watcher('projects', projectActors(projects, { ...options, runRoots: config.runRoots })),
         watcher('skills', skillActors(skills, projects.folder, options)),
       ],
     },

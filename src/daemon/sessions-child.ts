@@ -18,6 +18,7 @@ export function sessionsChild({ config, connection, identity }: Parts): ChildSpe
       actors: {
         ...sessionActors({
           setAside,
+          backfillRoots: config.backfillRoots,
           loadCursors: () => loadCursors(connection, identity.machineId),
         }),
         saveChoice: saveChoice(choice),

@@ -3,7 +3,7 @@ import type { Config } from '../config.ts';
 import { checkClock } from './clock.ts';
 import { checkCodex } from './codex.ts';
 import type { Finding } from './finding.ts';
-import { checkHome, checkSessions } from './folders.ts';
+import { checkHome, checkRoots, checkSessions } from './folders.ts';
 import { checkDisk, checkNode, checkWatches } from './machine.ts';
 import { checkControl, checkConvex } from './ports.ts';
 
@@ -14,6 +14,7 @@ export async function examine(config: Config): Promise<Finding[]> {
       ['node', checkNode],
       ['home', checkHome],
       ['sessions', checkSessions],
+      ['roots', checkRoots],
       ['codex', checkCodex],
       ['control', checkControl],
       ['convex', checkConvex],

@@ -38,6 +38,31 @@ export function checkSessions({ sessionsRoot, codexHome }: Config): Finding {
   }
 }
 
+/** What the settings confine clients to. */
+export function checkRoots({ runRoots, backfillRoots }: Config): Finding[] {
+  return [
+    rootsFinding('runs', 'work', runRoots, 'OPENAGENTS_RUN_ROOTS'),
+    rootsFinding('backfill', 'read', backfillRoots, 'OPENAGENTS_BACKFILL_ROOTS'),
+  ];
+}
+
+function rootsFinding(
+  subject: string,
+  verb: string,
+  roots: readonly string[],
+  setting: string,
+): Finding {
+  if (roots.length === 0) return ok(subject, `may ${verb} in any directory (${setting})`);
+  const missing = roots.filter((root) => stat(root)?.isDirectory() !== true);
+  const found = `may ${verb} in and below ${roots.join(', ')}`;
+  if (missing.length === 0) return ok(subject, found);
+  return warning(
+    subject,
+    `${found}; no directory: ${missing.join(', ')}`,
+    `make it, or change ${setting}`,
+  );
+}
+
 function stat(path: string): Stats | undefined {
   try {
     // A link to somewhere is as good as the place, a link to nowhere is something to tell.

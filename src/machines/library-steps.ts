@@ -139,6 +139,7 @@ function toGateway({ system, enqueue }: Turn, command: GatewayCommand): void {
 
 const CODES: Partial<Record<ErrorCode, ControlError['code']>> = {
   project_invalid: 'invalid_request',
+  working_directory_refused: 'invalid_request',
   project_unknown: 'not_found',
   library_unreadable: 'unavailable',
 };

@@ -37,6 +37,8 @@ test('doctor finds what is wrong, says what to do, and ends with 1', async () =>
     OPENAGENTS_CONVEX_INTERFACE: '203.0.113.9',
     OPENAGENTS_CONVEX_PORT: '7788',
     CODEX_BIN: '/nonexistent',
+    OPENAGENTS_RUN_ROOTS: join(folder.path, 'gone'),
+    OPENAGENTS_BACKFILL_ROOTS: folder.path,
   });
   expect(exitCode).toBe(1);
   expect(found.get('home')).toMatchObject({ verdict: 'failed' });
@@ -45,6 +47,14 @@ test('doctor finds what is wrong, says what to do, and ends with 1', async () =>
   expect(found.get('control')).toMatchObject({ verdict: 'failed' });
   expect(found.get('convex')).toMatchObject({ verdict: 'failed' });
   expect(found.get('codex')).toMatchObject({ verdict: 'warning' });
+  expect(found.get('runs')).toMatchObject({
+    verdict: 'warning',
+    found: expect.stringContaining('no directory'),
+  });
+  expect(found.get('backfill')).toMatchObject({
+    verdict: 'ok',
+    found: `may read in and below ${folder.path}`,
+  });
   for (const { verdict, advice } of found.values())
     expect(advice !== undefined).toBe(verdict !== 'ok');
 });
@@ -64,6 +74,7 @@ test('doctor sees the daemon that runs, and ends with 0; logs shows what it says
   expect(found.get('control')?.found).toContain(`(pid ${daemon.pid})`);
   expect(found.get('convex')?.found).toContain('is healthy');
   expect(found.get('codex')?.verdict).toBe('ok');
+  expect(found.get('runs')?.found).toContain('any directory');
   expect(found.get('signed in')).toMatchObject({ verdict: 'warning', found: 'nobody' });
   expect(found.get('driver')?.found).toContain('app-server, with tokens');
 

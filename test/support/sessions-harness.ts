@@ -155,7 +155,7 @@ export function startSessions(options: HarnessOptions): SessionsHarness {
   const setAside = new RecentlySetAside();
   const discoveryOptions: DiscoveryOptions = {
     files,
-    imports: new Imports(files),
+    imports: new Imports(files, []),
     loadCursors: setAside.learningFrom(
       options.loadCursors ??
         async function* () {

@@ -8,6 +8,7 @@ import type { CodexDriver, RunPlan } from '../../machines/codex-process-events.t
 import type { PrepareInput } from '../../machines/codex-run-steps.ts';
 import type { OpenRun } from '../../machines/run-events.ts';
 import { policyOf, type RunPolicy } from '../../machines/run-book.ts';
+import { isAllowed } from '../within.ts';
 
 /** What Convex knows of a thread. */
 export interface RunThread {
@@ -38,6 +39,8 @@ export interface PrepareOptions {
   findProject: (projectId: string) => Promise<RunProject | null>;
   /** Where a run goes whose thread has no directory. */
   defaultDirectory: string;
+  /** In and below which runs may work; empty: anywhere. */
+  runRoots: readonly string[];
   /** What a run may do that says nothing about it. */
   usualPolicy: RunPolicy;
   /** Milliseconds until an approval that nobody answers is declined. */
@@ -53,7 +56,7 @@ export interface PrepareOptions {
 /**
  * Null when the run is not ours to do. What the request says beats the project, which
  * beats what is usual. Errors: `thread_unknown`, `project_unknown`,
- * `working_directory_missing`, `convex_unavailable`.
+ * `working_directory_missing`, `working_directory_refused`, `convex_unavailable`.
  */
 export async function prepareRun(
   options: PrepareOptions,
@@ -68,6 +71,7 @@ export async function prepareRun(
   const project = await projectOf(options, projectId);
   const cwd = project.workingDir ?? thread.cwd ?? defaultDirectory;
   await requireDirectory(cwd);
+  if (!isAllowed(cwd, options.runRoots)) throw new BridgeError('working_directory_refused', cwd);
   const { sandbox, approvals } = policyOf(run, policyOf(project, options.usualPolicy));
   const driver = await options.chooseDriver();
   if (sandbox === 'danger-full-access') {

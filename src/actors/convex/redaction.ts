@@ -1,10 +1,9 @@
 /** What is redacted on its way to Convex, and where it is turned off. */
-import { realpathSync } from 'node:fs';
-import { isAbsolute, relative } from 'node:path';
 import type { OwnSecret } from '../../secrets/find-secrets.ts';
 import { Redactor } from '../../secrets/redactor.ts';
 import type { ThreadItem } from '../../codex/thread-item.ts';
 import type { WriteJob } from '../../machines/protocol.ts';
+import { isWithin, realPath } from '../within.ts';
 
 export interface RedactionOptions {
   enabled: boolean;
@@ -48,7 +47,8 @@ export class Redaction {
   in(directory: string | undefined): Redactor | null {
     const { enabled, offIn } = this.#options;
     if (!enabled) return null;
-    if (directory !== undefined && offIn().some((off) => isWithin(off, directory))) return null;
+    if (directory !== undefined && offIn().some((off) => isNamedWithin(off, directory)))
+      return null;
     return this.always;
   }
 
@@ -104,18 +104,7 @@ function withoutQuotes(cursor: NonNullable<WriteJob['cursor']>, redactor: Redact
   return { ...cursor, quarantine };
 }
 
-function isWithin(parent: string, directory: string): boolean {
-  return [parent, realPath(parent)].some((known) => {
-    const path = relative(known, directory);
-    return path === '' || !(/^\.\.(?:[\\/]|$)/.test(path) || isAbsolute(path));
-  });
-}
-
 /** Codex names a directory as it was told, or as it is. */
-function realPath(path: string): string {
-  try {
-    return realpathSync(path);
-  } catch {
-    return path;
-  }
+function isNamedWithin(parent: string, directory: string): boolean {
+  return isWithin(parent, directory) || isWithin(realPath(parent), directory);
 }

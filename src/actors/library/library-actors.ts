@@ -20,8 +20,16 @@ interface Options {
   machineId: string;
 }
 
+interface ProjectOptions extends Options {
+  /** In and below which projects that a client saves may lie; empty: anywhere. */
+  runRoots: readonly string[];
+}
+
 /** What `libraryWatch.provide` takes for projects. */
-export function projectActors(files: ProjectFiles, { connection, machineId }: Options) {
+export function projectActors(
+  files: ProjectFiles,
+  { connection, machineId, runRoots }: ProjectOptions,
+) {
   const mirror = new Mirror(projectsTable(connection, machineId));
   return {
     changes: folderChanges,
@@ -36,7 +44,7 @@ export function projectActors(files: ProjectFiles, { connection, machineId }: Op
       };
     }),
     answer: fromPromise<LibraryAnswer, ControlRequest>(async ({ input }) => {
-      if (input.control === 'project.save') await saveProject(files, input.project);
+      if (input.control === 'project.save') await saveProject(files, input.project, runRoots);
       if (input.control === 'project.delete') {
         await deleteProject(files, input.projectId ?? String(input.id ?? ''));
       }

@@ -76,6 +76,11 @@ export function withDirectory(
   parsed: ReturnType<typeof parseProject>,
 ): ReturnType<typeof parseProject> {
   if (!parsed.ok) return parsed;
-  const workingDir = resolve(parsed.value.workingDir.replace(/^~(?=$|[\\/])/, homedir()));
+  const workingDir = absoluteDirectory(parsed.value.workingDir);
   return { ok: true, value: { ...parsed.value, workingDir } };
+}
+
+/** `~` is the home of the user. */
+export function absoluteDirectory(workingDir: string): string {
+  return resolve(workingDir.replace(/^~(?=$|[\\/])/, homedir()));
 }

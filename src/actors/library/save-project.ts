@@ -6,18 +6,27 @@ import { BridgeError } from '../../errors.ts';
 import { libraryId } from '../../library/library-id.ts';
 import { projectFields } from '../../library/project.ts';
 import { projectText } from '../../library/project-text.ts';
-import type { ProjectFiles } from './project-files.ts';
+import { isAllowed } from '../within.ts';
+import { absoluteDirectory, type ProjectFiles } from './project-files.ts';
 
 /**
  * Rejects with `project_invalid` when the fields are not those of a project, or the file that
- * is there cannot be read: then it is left as it is.
+ * is there cannot be read: then it is left as it is; with `working_directory_refused`.
  */
-export async function saveProject(files: ProjectFiles, project: ProjectItem): Promise<void> {
+export async function saveProject(
+  files: ProjectFiles,
+  project: ProjectItem,
+  runRoots: readonly string[],
+): Promise<void> {
   requireId(project.id);
   const fields = projectFields.safeParse(project);
   if (!fields.success) {
     const [issue] = fields.error.issues;
     throw new BridgeError('project_invalid', `${issue?.path.join('.')}: ${issue?.message}`);
+  }
+  const directory = absoluteDirectory(fields.data.workingDir);
+  if (!isAllowed(directory, runRoots)) {
+    throw new BridgeError('working_directory_refused', directory);
   }
   const { path, exists } = await files.pathOf(project.id);
   const text = projectText(exists ? await readFile(path, 'utf8') : null, fields.data);

@@ -1,11 +1,19 @@
 /** A path that a client asked to be imported: what may be read there, and under which name. */
-import { lstatSync, realpathSync, type Stats } from 'node:fs';
+import { lstatSync, type Stats } from 'node:fs';
 import { basename, dirname, isAbsolute, join, resolve, sep } from 'node:path';
 import { BridgeError } from '../../errors.ts';
+import { isAllowed, realPath } from '../within.ts';
 import { archiveOf } from './archive.ts';
 import { listDirectory, regularFile } from './list-directory.ts';
 import { isCompressed, parseSessionFileName, plainOf } from './session-file-name.ts';
 import type { FileFacts } from './session-files.ts';
+
+export interface ReadablePlaces {
+  /** The watched directory: it and its archive may always be read. */
+  root: string;
+  /** In and below which other files may be read; none at all: anywhere. */
+  allowed: readonly string[];
+}
 
 /** Levels below the path: a backup of a whole home has Codex's three, and some of its own. */
 const MAX_DEPTH = 12;
@@ -14,7 +22,8 @@ const MAX_DEPTH = 12;
  * The same place by one name only: links on the way are resolved, and what lies below the
  * watched root is named as the watcher names it. Throws `path_missing` or `path_refused`.
  */
-export function checkAskedPath(path: string, root: string): string {
+export function checkAskedPath(path: string, places: ReadablePlaces): string {
+  const { root } = places;
   if (!isAbsolute(path)) throw new BridgeError('path_refused', `${path} is not absolute`);
   const asked = resolve(path);
   if (asked === root || asked === archiveOf(root)) return asked;
@@ -28,7 +37,9 @@ export function checkAskedPath(path: string, root: string): string {
       `${asked} is no directory, and no regular file named rollout-*.jsonl or rollout-*.jsonl.zst`,
     );
   }
-  return asWatched(join(realpathOf(dirname(asked)), basename(asked)), root);
+  const found = asWatched(join(realPath(dirname(asked)), basename(asked)), root);
+  requireAllowed(found, places);
+  return found;
 }
 
 export interface AskedFiles {
@@ -37,9 +48,14 @@ export interface AskedFiles {
   unreadable: { path: string; reason: string }[];
 }
 
-/** The session files at or below a checked path; links are not followed. */
-export async function findAskedFiles(path: string, root: string): Promise<AskedFiles> {
+/**
+ * The session files at or below a path that was checked, though maybe in an earlier life, with
+ * other settings; links are not followed. Rejects with `path_missing` or `path_refused`.
+ */
+export async function findAskedFiles(path: string, places: ReadablePlaces): Promise<AskedFiles> {
+  const { root } = places;
   const found: AskedFiles = { files: [], unreadable: [] };
+  requireAllowed(path, places);
   const single = regularFile(path);
   if (single !== null) {
     found.files.push({ path: asWatched(path, root), facts: single });
@@ -83,7 +99,7 @@ export function isWatched(path: string, root: string): boolean {
 function asWatched(real: string, root: string): string {
   for (const watched of [root, archiveOf(root)]) {
     if (watched === null) continue;
-    const realWatched = realpathOf(watched);
+    const realWatched = realPath(watched);
     if (real === realWatched || real.startsWith(realWatched + sep)) {
       return watched + real.slice(realWatched.length);
     }
@@ -91,13 +107,13 @@ function asWatched(real: string, root: string): string {
   return real;
 }
 
-/** As it is, where there is nothing. */
-function realpathOf(path: string): string {
-  try {
-    return realpathSync(path);
-  } catch {
-    return path;
-  }
+function requireAllowed(path: string, { root, allowed }: ReadablePlaces): void {
+  const isOwn = path === root || path === archiveOf(root) || isWatched(path, root);
+  if (isOwn || isAllowed(path, allowed)) return;
+  throw new BridgeError(
+    'path_refused',
+    `${path} is not in or below a directory of OPENAGENTS_BACKFILL_ROOTS`,
+  );
 }
 
 function isSessionFile(path: string, facts: Stats): boolean {

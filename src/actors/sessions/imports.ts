@@ -10,6 +10,7 @@ import type { SessionFiles } from './session-files.ts';
 
 export class Imports {
   readonly #files: SessionFiles;
+  readonly #allowed: readonly string[];
   #found: ImportTracker | null = null;
   #isLeft = false;
   #asked: { job: ImportJob; tracker: ImportTracker; isSelected: boolean } | null = null;
@@ -17,8 +18,10 @@ export class Imports {
   /** Counts what makes a lookup that still goes on worthless. */
   #lookups = 0;
 
-  constructor(files: SessionFiles) {
+  /** @param allowed where files may be read that are not watched; empty: anywhere */
+  constructor(files: SessionFiles, allowed: readonly string[]) {
     this.#files = files;
+    this.#allowed = allowed;
   }
 
   /** Somebody does not want old files read that nobody asks for. */
@@ -61,7 +64,8 @@ export class Imports {
     this.#lookups += 1;
     const lookup = this.#lookups;
     const { since, limit, path } = job.selection;
-    const found = path === undefined ? NO_PATH : await findAskedFiles(path, root);
+    const found =
+      path === undefined ? NO_PATH : await findAskedFiles(path, { root, allowed: this.#allowed });
     if (lookup !== this.#lookups) return null;
     const candidates = found === NO_PATH ? this.#files.paths() : this.#takeIn(found, asked.tracker);
     const paths = this.#newest(candidates, since, limit);

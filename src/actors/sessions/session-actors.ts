@@ -14,8 +14,13 @@ import { tailReader } from './tail-reader.ts';
 export function sessionActors({
   setAside,
   loadCursors,
+  backfillRoots,
   ...options
-}: Omit<DiscoveryOptions, 'files' | 'imports'> & { setAside: RecentlySetAside }) {
+}: Omit<DiscoveryOptions, 'files' | 'imports'> & {
+  setAside: RecentlySetAside;
+  /** In and below which a backfill may read besides the watched ones; empty: anywhere. */
+  backfillRoots: readonly string[];
+}) {
   const files = new SessionFiles(PARSER_VERSION);
   const history = new ParsingThread();
   const reader = tailReader({
@@ -31,7 +36,7 @@ export function sessionActors({
     discovery: discovery({
       ...options,
       files,
-      imports: new Imports(files),
+      imports: new Imports(files, backfillRoots),
       loadCursors: setAside.learningFrom(loadCursors),
     }),
     tail: tail.provide({ actors: { reader } }),

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import {
@@ -28,6 +28,7 @@ function options(changes: Partial<PrepareOptions> = {}): PrepareOptions {
     findThread: () => Promise.resolve({ threadId: 't', cwd: folder.path }),
     findProject: () => Promise.resolve(null),
     defaultDirectory: '/',
+    runRoots: [],
     usualPolicy: { sandbox: 'danger-full-access', approvals: 'never' },
     approvalTimeout: 60_000,
     stallAfter: 1,
@@ -149,6 +150,29 @@ test('a thread that is gone, and a directory that is none, fail the run with the
     code: 'working_directory_missing',
     message: expect.stringContaining('not an absolute path'),
   });
+});
+
+test('with roots set, a run works only where its directory truly lies below one of them', async () => {
+  const place = folder.path;
+  for (const name of ['work/site', 'elsewhere']) mkdirSync(join(place, name), { recursive: true });
+  symlinkSync(join(place, 'elsewhere'), join(place, 'work', 'link'));
+  const planning = async (cwd: string) =>
+    await prepareRun(
+      options({
+        findThread: () => Promise.resolve({ threadId: 't', cwd }),
+        runRoots: [join(place, 'work')],
+      }),
+      { run, lastSessions: none },
+    );
+  for (const name of ['work', 'work/site']) {
+    expect((await planning(join(place, name)))?.cwd).toBe(join(place, name));
+  }
+  for (const name of ['.', 'elsewhere', 'work/link', 'work/../elsewhere', 'work/site/../..']) {
+    await expect(planning(`${place}/${name}`)).rejects.toMatchObject({
+      code: 'working_directory_refused',
+      message: expect.stringContaining('OPENAGENTS_RUN_ROOTS'),
+    });
+  }
 });
 
 const own = { threadId: 't', resumeId: 'of-row' };

@@ -1,7 +1,7 @@
 import { mkdirSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { checkAskedPath } from '../../../src/actors/sessions/asked-path.ts';
+import { checkAskedPath, findAskedFiles } from '../../../src/actors/sessions/asked-path.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 let folder: ReturnType<typeof temporaryFolder>;
@@ -22,30 +22,21 @@ test('a place that links lead to has one name, that of the watcher where it watc
   const root = join(place, 'codex', 'sessions');
   symlinkSync(real, root);
   symlinkSync(join(place, 'disk'), join(place, 'shortcut'));
-  expect(checkAskedPath(root, root)).toBe(root);
-  expect(checkAskedPath(real, root)).toBe(root);
-  expect(checkAskedPath(join(real, '2026'), root)).toBe(join(root, '2026'));
-  expect(checkAskedPath(join(place, 'shortcut', 'sessions', '2026'), root)).toBe(
-    join(root, '2026'),
-  );
-  expect(checkAskedPath(`${place}/disk/../disk/`, root)).toBe(join(place, 'disk'));
+  const checkedPath = (path: string) => checkAskedPath(path, { root, allowed: [] });
+  expect(checkedPath(root)).toBe(root);
+  expect(checkedPath(real)).toBe(root);
+  expect(checkedPath(join(real, '2026'))).toBe(join(root, '2026'));
+  expect(checkedPath(join(place, 'shortcut', 'sessions', '2026'))).toBe(join(root, '2026'));
+  expect(checkedPath(`${place}/disk/../disk/`)).toBe(join(place, 'disk'));
   // Not there yet, like the root itself: nothing is wrong with asking.
   const archive = join(place, 'codex', 'archived_sessions');
-  expect(checkAskedPath(archive, root)).toBe(archive);
+  expect(checkedPath(archive)).toBe(archive);
 });
 
 test('only directories and regular session files may be asked for', () => {
   writeFileSync(join(place, NAME), '');
   writeFileSync(join(place, 'bridge.json'), '');
   symlinkSync(join(place, 'bridge.json'), join(place, `rollout-${NAME}`));
-  const root = join(place, 'codex', 'sessions');
-  const codeOf = (path: string) => {
-    try {
-      return checkAskedPath(path, root);
-    } catch (error) {
-      return error instanceof Error && 'code' in error ? error.code : error;
-    }
-  };
   expect(codeOf(join(place, NAME))).toBe(join(place, NAME));
   expect(codeOf(join(place, 'bridge.json'))).toBe('path_refused');
   expect(codeOf(join(place, `rollout-${NAME}`))).toBe('path_refused');
@@ -54,3 +45,38 @@ test('only directories and regular session files may be asked for', () => {
   expect(codeOf(join(place, 'missing'))).toBe('path_missing');
   expect(codeOf(join(place, NAME, 'below'))).toBe('path_missing');
 });
+
+test('with roots set, only what truly lies below them, and what is watched, may be asked for', async () => {
+  const root = join(place, 'codex', 'sessions');
+  for (const name of ['backups/old', 'elsewhere'])
+    mkdirSync(join(place, name), { recursive: true });
+  mkdirSync(root, { recursive: true });
+  symlinkSync(join(place, 'elsewhere'), join(place, 'backups', 'link'));
+  symlinkSync(join(place, 'backups'), join(place, 'shortcut'));
+  mkdirSync(join(place, 'elsewhere', 'below'));
+  // Named by a link: it is where it leads to that counts.
+  const allowed = [join(place, 'shortcut'), join(place, 'not there yet')];
+  expect(codeOf(join(place, 'backups'), allowed)).toBe(join(place, 'backups'));
+  expect(codeOf(join(place, 'backups', 'old'), allowed)).toBe(join(place, 'backups', 'old'));
+  expect(codeOf(root, allowed)).toBe(root);
+  expect(codeOf(join(place, 'codex', 'archived_sessions'), allowed)).toContain('archived_sessions');
+  expect(codeOf(place, allowed)).toBe('path_refused');
+  expect(codeOf(join(place, 'elsewhere'), allowed)).toBe('path_refused');
+  expect(codeOf(join(place, 'backups', 'link', 'below'), allowed)).toBe('path_refused');
+  expect(codeOf(`${place}/backups/../elsewhere`, allowed)).toBe('path_refused');
+  // A job of an earlier life, with other settings.
+  const places = { root, allowed };
+  await expect(findAskedFiles(join(place, 'elsewhere'), places)).rejects.toMatchObject({
+    code: 'path_refused',
+    message: expect.stringContaining('OPENAGENTS_BACKFILL_ROOTS'),
+  });
+});
+
+/** The name under which it may be read, or why not. */
+function codeOf(path: string, allowed: readonly string[] = []): unknown {
+  try {
+    return checkAskedPath(path, { root: join(place, 'codex', 'sessions'), allowed });
+  } catch (error) {
+    return error instanceof Error && 'code' in error ? error.code : error;
+  }
+}
