@@ -1,13 +1,21 @@
 /** One client's socket: what it may send, how far behind it is, and whether it still lives. */
+import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
 import type { ClientEvent } from '../../machines/client-connection.ts';
 
 export interface ConnectionOptions {
+  socket: WebSocket;
+  /** What the WebSocket runs over. */
+  stream: Duplex;
   clientId: string;
   /** The `Host` under which this client reached us. */
   requestHost: string;
   /** `?wrap=1`: Codex's lines come inside `codex.line` frames. */
   wrap: boolean;
+  /** Milliseconds between two pings. */
+  pingMs?: number | undefined;
+  /** Something is about to be sent to this client alone. */
+  beforeSend(): void;
   onFrame(connection: Connection, text: string): void;
   onEvent(event: ClientEvent): void;
 }
@@ -41,13 +49,14 @@ export class Connection {
   #tokens = RATE_BURST;
   #tokensAt = performance.now();
 
-  constructor(socket: WebSocket, options: ConnectionOptions) {
+  constructor(options: ConnectionOptions) {
+    const { socket, pingMs = PING_MS } = options;
     this.clientId = options.clientId;
     this.requestHost = options.requestHost;
     this.wrap = options.wrap;
     this.#socket = socket;
     this.#options = options;
-    this.#ping = setInterval(() => this.#checkAlive(), PING_MS);
+    this.#ping = setInterval(() => this.#checkAlive(), pingMs);
     socket.on('pong', () => {
       this.#missedPongs = 0;
     });
@@ -75,8 +84,19 @@ export class Connection {
 
   /** Queues a frame; never blocks, never throws. A closing socket ignores it. */
   send(frame: string): void {
+    this.#options.beforeSend();
     if (this.#socket.readyState !== this.#socket.OPEN) return;
     this.#socket.send(frame);
+    if (this.#socket.bufferedAmount > BEHIND_BYTES) this.#watchBacklog();
+  }
+
+  /** As `send`, of whole frames that are made already; ws, too, writes whole frames at once. */
+  write(frames: readonly Buffer[]): void {
+    if (this.#socket.readyState !== this.#socket.OPEN) return;
+    const { stream } = this.#options;
+    stream.cork();
+    for (const frame of frames) stream.write(frame);
+    stream.uncork();
     if (this.#socket.bufferedAmount > BEHIND_BYTES) this.#watchBacklog();
   }
 
@@ -99,6 +119,7 @@ export class Connection {
   }
 
   close(code: number, reason: string): void {
+    this.#options.beforeSend();
     this.#socket.close(code, reason);
     setTimeout(() => this.#socket.terminate(), CLOSE_GRACE_MS).unref();
   }

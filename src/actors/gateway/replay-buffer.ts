@@ -1,9 +1,8 @@
 /** The recent past of the broadcast, for clients that come or come back. */
-export interface ReplayEntry {
+import type { Announcement } from './announcements.ts';
+
+export interface ReplayEntry extends Announcement {
   seq: number;
-  /** The frame for every client, or what a plain client and a `?wrap=1` client get of a line. */
-  frame: string;
-  wrapped: string;
   isLine: boolean;
 }
 
@@ -11,13 +10,13 @@ export interface ReplayEntry {
 const MAX_LINES = 2_000;
 /** Entries kept in all: broadcast events ride along, but a flood of them must not grow the buffer. */
 const MAX_ENTRIES = 4_000;
-/** Characters kept: lines can be megabytes long, and the buffer lives in memory. */
-const MAX_CHARACTERS = 16 * 1024 * 1024;
+/** Bytes kept, of what is wrapped: lines can be megabytes long, and the buffer lives in memory. */
+const MAX_BYTES = 16 * 1024 * 1024;
 
 export class ReplayBuffer {
   #entries: ReplayEntry[] = [];
   #lines = 0;
-  #characters = 0;
+  #bytes = 0;
   #seq: number;
 
   /**
@@ -36,16 +35,16 @@ export class ReplayBuffer {
   push(entry: ReplayEntry): void {
     this.#entries.push(entry);
     this.#lines += entry.isLine ? 1 : 0;
-    this.#characters += entry.wrapped.length;
+    this.#bytes += entry.wrapped.length;
     while (
       this.#lines > MAX_LINES ||
       this.#entries.length > MAX_ENTRIES ||
-      (this.#characters > MAX_CHARACTERS && this.#entries.length > 1)
+      (this.#bytes > MAX_BYTES && this.#entries.length > 1)
     ) {
       const dropped = this.#entries.shift();
       if (dropped === undefined) return;
       this.#lines -= dropped.isLine ? 1 : 0;
-      this.#characters -= dropped.wrapped.length;
+      this.#bytes -= dropped.wrapped.length;
     }
   }
 

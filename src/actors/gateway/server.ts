@@ -12,11 +12,13 @@ import { BridgeError, toBridgeError } from '../../errors.ts';
 import type { ServerCommand, ServerEvent } from '../../machines/gateway.ts';
 import type { InspectionFeed } from '../inspection/inspection-feed.ts';
 import type { AccessPolicy } from './access.ts';
+import { Announcements } from './announcements.ts';
 import { Connection } from './connection.ts';
 import { Door } from './door.ts';
 import { Pairings } from './pairings.ts';
 import { errorFrame, PendingRequests, withReplyTo } from './pending-requests.ts';
-import { ReplayBuffer } from './replay-buffer.ts';
+import { ReplayBuffer, type ReplayEntry } from './replay-buffer.ts';
+import { textFrame } from './text-frame.ts';
 import { UnknownSockets } from './unknown-sockets.ts';
 
 export interface GatewayServerOptions {
@@ -32,6 +34,8 @@ export interface GatewayServerOptions {
   convexToken(requestHost: string): Promise<Omit<ConvexTokenFrame, 'type'>>;
   /** What goes on in the machines. Its frames come here directly: as events they would be seen themselves. */
   inspection: Pick<InspectionFeed, 'watch'>;
+  /** Milliseconds between two pings of a client. */
+  pingMs?: number;
   /** How other devices reach us. Throws `pairing_unreachable` when none can. */
   pairingAddresses(): { bridgeUrl: string; convexUrl: string }[];
 }
@@ -84,6 +88,7 @@ class Hub {
   readonly #pending = new PendingRequests();
   /** What ends the watch of each client that watches the machines. */
   readonly #watches = new Map<Connection, () => void>();
+  readonly #announcements = new Announcements(() => this.#clients.values());
   readonly #replay = new ReplayBuffer(Date.now());
   readonly #pairings = new Pairings();
   readonly #unknown = new UnknownSockets();
@@ -186,10 +191,14 @@ class Hub {
       this.#opened += 1;
       const clientId = `client-${this.#opened}`;
       this.#notify({ type: 'client.opened', clientId });
-      const connection = new Connection(webSocket, {
+      const connection = new Connection({
+        socket: webSocket,
+        stream: socket,
         clientId,
         requestHost: requestHost(request),
         wrap: url.searchParams.get('wrap') === '1',
+        pingMs: this.#options.pingMs,
+        beforeSend: () => this.#announcements.flush(),
         onFrame: (from, text) => this.#answer(from, text),
         onEvent: (event) => {
           if (event.type === 'client.closed') this.#forget(clientId);
@@ -211,7 +220,7 @@ class Hub {
     };
     connection.send(JSON.stringify(hello));
     const entries = this.#replay.after(since);
-    for (const entry of entries) connection.send(connection.wrap ? entry.wrapped : entry.frame);
+    connection.write(entries.map(({ plain, wrapped }) => (connection.wrap ? wrapped : plain)));
     connection.greeted();
     this.#clients.set(connection.clientId, connection);
     this.#notify({
@@ -389,17 +398,21 @@ class Hub {
   #broadcast(frame: Broadcast): void {
     const { type, ...fields } = frame;
     const seq = this.#replay.nextSeq();
-    const text = JSON.stringify({ type, seq, ts: Date.now(), ...fields });
-    this.#replay.push({ seq, frame: text, wrapped: text, isLine: false });
-    for (const client of this.#clients.values()) client.send(text);
+    const told = textFrame(JSON.stringify({ type, seq, ts: Date.now(), ...fields }));
+    this.#tellAll({ seq, plain: told, wrapped: told, isLine: false });
   }
 
   #broadcastLine(command: Extract<ServerCommand, { type: 'broadcast.line' }>): void {
     const { runId, threadId, stream, line } = command;
     const seq = this.#replay.nextSeq();
-    const wrapped = JSON.stringify({ type: 'codex.line', seq, runId, threadId, stream, line });
-    this.#replay.push({ seq, frame: line, wrapped, isLine: true });
-    for (const client of this.#clients.values()) client.send(client.wrap ? wrapped : line);
+    const wrapped = { type: 'codex.line', seq, runId, threadId, stream, line };
+    const told = { plain: textFrame(line), wrapped: textFrame(JSON.stringify(wrapped)) };
+    this.#tellAll({ seq, ...told, isLine: true });
+  }
+
+  #tellAll(entry: ReplayEntry): void {
+    this.#replay.push(entry);
+    this.#announcements.add(entry);
   }
 }
 

@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events';
+import type { Duplex } from 'node:stream';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { WebSocket } from 'ws';
 import { Connection } from '../../../src/actors/gateway/connection.ts';
@@ -36,10 +37,13 @@ beforeEach(() => {
   socket = new SlowSocket();
   told = [];
   // It has what a connection uses of a socket.
-  connection = new Connection(socket as unknown as WebSocket, {
+  connection = new Connection({
+    socket: socket as unknown as WebSocket,
+    stream: socket as unknown as Duplex,
     clientId: 'client-1',
     requestHost: 'localhost',
     wrap: false,
+    beforeSend() {},
     onFrame() {},
     onEvent: (event) => told.push(event.type),
   });

@@ -48,6 +48,22 @@ test(
   },
 );
 
+test('a peer that answers no ping is gone after three of them, one that answers stays', async () => {
+  using pinging = await startGateway({ pingMs: 50 });
+  const silent = await rawSocket(pinging.url);
+  silent.write(upgradeHead());
+  const cut = once(silent, 'close');
+  silent.resume();
+  const { socket } = await rawClient(pinging.url);
+  let pings = 0;
+  socket.on('ping', () => (pings += 1));
+  await cut;
+  const before = pings;
+  await vi.waitUntil(() => pings > before + 4);
+  expect(pinging.actor.getSnapshot().context.clients).toBe(1);
+  socket.terminate();
+});
+
 test(
   '49 of 50 clients get every line in order while one never reads',
   { timeout: 60_000 },

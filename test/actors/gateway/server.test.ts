@@ -196,6 +196,27 @@ test('a rotated token ends the sessions of the old one with 4001; the new one op
   next.close();
 });
 
+test('what was told to all comes before what ends a session', async () => {
+  const { socket, frames } = await rawClient();
+  const closed = once(socket, 'close');
+  line('the last one');
+  running.rotated();
+  await closed;
+  expect(frames.at(-1)).toBe('the last one');
+});
+
+test('frames of every length are what ws makes of them', async () => {
+  const { socket, frames } = await rawClient();
+  const lengths = [0, 1, 125, 126, 127, 65_535, 65_536, 200_000];
+  // Of two bytes a letter, so that characters are not taken for bytes.
+  const texts = lengths.flatMap((length) => ['x'.repeat(length), 'ü'.repeat(length)]);
+  for (const text of texts) line(text);
+  line('end');
+  await vi.waitUntil(() => frames.at(-1) === 'end');
+  expect(frames.slice(-texts.length - 1, -1)).toEqual(texts);
+  socket.terminate();
+});
+
 test('a pairing link opens once, for the token, and its maker is told; the link holds no token', async () => {
   const bridge = await connectBridge({ url, token: TOKEN });
   const { pairingId, addresses, expiresAt } = await bridge.request('pair.open');
