@@ -112,6 +112,10 @@ export function startDaemon(config: Config): Daemon {
     log.info({ exitCode }, 'oa-bridge has ended');
     ended.resolve(exitCode);
   };
+  // Outside of every actor nobody can start it again but who has started us: Node ends the process.
+  process.on('uncaughtExceptionMonitor', (error, origin) => {
+    log.fatal({ err: error, origin }, 'a mistake ends the bridge');
+  });
   root.on('*', journalSupervisor(log));
   root.subscribe({
     complete: () => void end(0),

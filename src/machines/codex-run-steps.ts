@@ -92,7 +92,9 @@ export const runSetup = setup({
       const at = context.now();
       const evidence = { what, at };
       enqueue.assign({ evidence });
-      if (at - context.toldAt < TELL_INTERVAL) return;
+      const passed = at - context.toldAt;
+      // Negative when the clock was set back.
+      if (passed >= 0 && passed < TELL_INTERVAL) return;
       enqueue.assign({ toldAt: at });
       const facts = factsOf({ ...context, evidence });
       report(system, enqueue, { type: 'run.alive', runId: context.run.runId, facts });
@@ -259,7 +261,7 @@ export const runSetup = setup({
     /** Until it may have stalled: counted from its last sign of life. */
     SILENCE: ({ context: { plan, evidence, now } }) => {
       const quiet = now() - (evidence?.at ?? now());
-      return Math.max(MIN_SILENCE, (plan?.stallAfter ?? 0) - quiet);
+      return Math.max(MIN_SILENCE, (plan?.stallAfter ?? 0) - Math.max(0, quiet));
     },
     /** Codex refuses at once, so trying costs little. */
     CONFLICT_RETRY: 3_000,
@@ -290,7 +292,9 @@ const MIN_SILENCE = 1_000;
 /** Who waits for an approval does not have to say anything. */
 function isHeard({ approvals, evidence, plan, now }: CodexRunContext): boolean {
   if (Object.keys(approvals).length > 0) return true;
-  return now() - (evidence?.at ?? now()) < (plan?.stallAfter ?? 0);
+  const quiet = now() - (evidence?.at ?? now());
+  // A clock that was set back does not tell; the next sign of life does.
+  return quiet >= 0 && quiet < (plan?.stallAfter ?? 0);
 }
 
 /** To the keeper. One that is gone has taken its runs with it. */

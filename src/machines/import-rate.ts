@@ -16,6 +16,8 @@ const MIN_SPAN = 1_000;
 
 export function withSample(samples: readonly RateSample[], sample: RateSample): RateSample[] {
   const last = samples.at(-1);
+  // The clock was set back: what was measured before it says nothing.
+  if (last !== undefined && sample.at < last.at) return [sample];
   if (last !== undefined && sample.at - last.at < SPACING) return [...samples];
   const recent = samples.filter(({ at }) => sample.at - at <= WINDOW);
   return [...recent, sample];

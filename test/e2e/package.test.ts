@@ -88,6 +88,34 @@ test('its client of the control protocol is imported by name', async () => {
   expect(stdout).toBe('function function');
 });
 
+test('its clients are typed, in Node and in browsers, and pair with its daemon', async () => {
+  using project = temporaryFolder();
+  mkdirSync(join(project.path, 'node_modules'));
+  symlinkSync(installed, join(project.path, 'node_modules', manifest.name), 'junction');
+  writeFileSync(join(project.path, 'package.json'), '{"type":"module"}');
+  writeFileSync(join(project.path, 'phone.ts'), PHONE);
+  const kinds = {
+    node: { module: 'nodenext', types: ['node'], typeRoots: [join(root, 'node_modules/@types')] },
+    browser: { module: 'esnext', moduleResolution: 'bundler', types: [], lib: ['esnext', 'dom'] },
+  };
+  const tsc = join(root, 'node_modules', '.bin', 'tsc');
+  for (const [kind, options] of Object.entries(kinds)) {
+    const compilerOptions = { strict: true, target: 'esnext', noEmit: true, ...options };
+    const config = join(project.path, `tsconfig.${kind}.json`);
+    writeFileSync(config, JSON.stringify({ compilerOptions, files: ['phone.ts'] }));
+    await execa(tsc, ['-p', config], { cwd: project.path });
+  }
+  await using daemon = await startDaemonProcess({
+    folder: folder.path,
+    cli,
+    env: { OPENAGENTS_BIND: '0.0.0.0:0', OPENAGENTS_CONVEX_INTERFACE: '0.0.0.0' },
+  });
+  const url = daemon.controlUrl.replace('0.0.0.0', '127.0.0.1');
+  const phone = join(project.path, 'phone.ts');
+  const { stdout } = await execa(process.execPath, [phone, url, daemon.token]);
+  expect(stdout.split('\n')).toEqual(['paired, and told of it', 'bridge.echo hello', 'not_found']);
+});
+
 test('its facade stands in for convex-test by an alias alone', async () => {
   using project = temporaryFolder();
   const modules = join(project.path, 'node_modules');
@@ -114,6 +142,42 @@ test('its facade stands in for convex-test by an alias alone', async () => {
     ],
   });
 });
+
+/** Somebody's app: what is wrong in it does not compile, and what is right runs. */
+const PHONE = `
+  import { connectBridge, ControlFailure, type EventOf } from '${manifest.name}/control';
+  import { pairBridge, type PairedBridge } from '${manifest.name}/control/pair';
+  import { runFrame } from '${manifest.name}/control/frames';
+
+  declare const process: { argv: string[] };
+  const [url = '', token = ''] = process.argv.slice(2);
+  const desk = await connectBridge({ url, token });
+  const told = new Promise<EventOf<'bridge.client_paired'>>((resolve) =>
+    desk.on('bridge.client_paired', resolve),
+  );
+  const { pairingId, addresses } = await desk.request('pair.open');
+  const paired: PairedBridge = await pairBridge(addresses[0]?.link ?? '');
+  if ((await told).pairingId === pairingId) console.log('paired, and told of it');
+  const phone = await connectBridge(paired);
+  const reply = await phone.request('echo', { tag: 'hello' });
+  const tag: string | undefined = reply.tag;
+  console.log(reply.type, tag);
+  try {
+    await phone.request('run.submit', { threadDocId: 'nobody', text: 'hello' });
+  } catch (error) {
+    if (error instanceof ControlFailure) console.log(error.code);
+  }
+  // @ts-expect-error -- there is no such verb
+  const wrongVerb = () => phone.request('run.start');
+  // @ts-expect-error -- a run needs a text
+  const wrongFields = () => phone.request('run.submit', { threadDocId: 'x' });
+  // @ts-expect-error -- a status is no number
+  const wrongReply = async () => (await phone.request('bridge.status')).version satisfies number;
+  const states: readonly string[] = runFrame.shape.state.options;
+  void [wrongVerb, wrongFields, wrongReply, states];
+  phone.close();
+  desk.close();
+`;
 
 /** Somebody's project with tests written for `convex-test`. */
 const APPLICATION = {

@@ -106,6 +106,30 @@ test('of session files, old and growing, and of what was cut, no secret reaches 
   expect(String(whole['json'])).toContain(`${HIDDEN} yyy`);
 });
 
+test("a model that prints its environment sees nothing of the daemon's, and rows nothing secret of the user's", async () => {
+  const [ours = '', users = ''] = ['Daemon', 'User'].map(canary);
+  model = await startScriptedModel({ '*': [[shell('env')], [say('Printed.')]] });
+  makeCodexHome({ modelUrl: model.url, path: join(folder.path, 'codex') });
+  mkdirSync(join(folder.path, 'project'));
+  await start({ OPENAGENTS_SOMETHING: ours, NOTIFY_SOCKET: `/run/${ours}`, USERS_OWN: users });
+  const thread = await app.client.mutation(threadsCreate, { cwd: join(folder.path, 'project') });
+  await bridge.request('run.submit', { threadDocId: thread, text: 'print it' });
+  const rows = await app.messages(thread, (all) =>
+    all.some(({ text, provisional }) => text === 'Printed.' && provisional === undefined),
+  );
+  const output = String(rows.find(({ kind }) => kind === 'cmd')?.data?.['output']);
+  expect(output).toContain(`USERS_OWN=${HIDDEN}`);
+  // Codex's own files are as Codex writes them: there the user's key is, and nothing of the daemon's.
+  const codexFiles = readdirSync(join(folder.path, 'codex', 'sessions'), { recursive: true })
+    .map((name) => join(folder.path, 'codex', 'sessions', String(name)))
+    .filter((path) => path.endsWith('.jsonl'))
+    .map((path) => readFileSync(path, 'utf8'))
+    .join('');
+  expect(codexFiles).toContain(users);
+  for (const secret of [ours, daemon.token]) expect(codexFiles).not.toContain(secret);
+  expect([ours, users, daemon.token].filter(isOnDisk)).toEqual([]);
+});
+
 test('Codex gets a prompt as it was typed, also after a restart; rows and search do not', async () => {
   const secrets = ['First', 'Second', 'Shell'].map(canary);
   const [first = '', second = '', printed = ''] = secrets;

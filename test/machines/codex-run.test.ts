@@ -340,6 +340,22 @@ describe('signs of life', () => {
     });
   });
 
+  test('a clock that is set back neither hides a stall nor keeps signs of life from being told', async () => {
+    start();
+    await run.prepared({ ...runPlan, stallAfter: 10_000 });
+    run.codex(spawned, session);
+    run.clock.increment(9_000);
+    run.setBack(3_600_000);
+    run.codex({ type: 'process.line', stream: 'stdout', line: '{}' });
+    expect(facts()).toMatchObject({ type: 'run.alive' });
+    run.clock.increment(9_000);
+    run.setBack(3_600_000);
+    run.clock.increment(20_000);
+    expect(facts()).toMatchObject({ type: 'run.changed', state: 'stalled' });
+    run.codex({ type: 'process.line', stream: 'stdout', line: '{}' });
+    expect(facts()).toMatchObject({ state: 'running' });
+  });
+
   test('who waits for a person is not stalled', async () => {
     start();
     await run.prepared({ ...runPlan, driver: 'app-server', stallAfter: 10_000 });

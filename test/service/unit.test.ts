@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { launchdPlist, systemdUnit } from '../../src/service/unit.ts';
+import { openUrl } from '../support/browser.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const awkward = {
@@ -35,12 +36,41 @@ test.runIf(spawnSync('systemd-analyze', ['--version']).status === 0)(
   },
 );
 
-test('launchd gets a property list in which nothing is taken for markup', () => {
-  const plist = launchdPlist('dev.example', {
-    command: ['/bin/node', '/a & b/<cli>.js', 'start'],
-    environment: { PATH: '/usr/bin' },
+test('launchd gets a property list that a parser of XML reads as it was meant', async () => {
+  await using browser = await openUrl('about:blank');
+  const command = ['/bin/node', '/a & b/<cli>.js', 'start'];
+  const environment = { PATH: '/usr/bin', OPENAGENTS_HOME: `/home/"x" 'y' ]]> &amp; ü` };
+  const plist = launchdPlist('dev.example', { command, environment });
+  const read = await browser.page.evaluate(`(${READ_PLIST})(${JSON.stringify(plist)})`);
+  expect(read).toEqual({
+    Label: 'dev.example',
+    ProgramArguments: command,
+    EnvironmentVariables: environment,
+    RunAtLoad: true,
+    KeepAlive: { SuccessfulExit: false },
+    ExitTimeOut: 15,
+    Umask: 0o077,
   });
-  expect(plist).toContain('<string>/a &amp; b/&lt;cli&gt;.js</string>');
-  expect(plist).toContain('<key>PATH</key><string>/usr/bin</string>');
-  expect(plist).toMatch(/<key>KeepAlive<\/key>\s*<dict><key>SuccessfulExit<\/key><false\/>/);
 });
+
+/** In a browser, which is strict about XML. */
+const READ_PLIST = `(text) => {
+  const { documentElement: plist } = new DOMParser().parseFromString(text, 'application/xml');
+  if (plist.nodeName !== 'plist') throw new Error(plist.textContent);
+  const valueOf = (node) => {
+    const children = [...node.children];
+    switch (node.nodeName) {
+      case 'dict':
+        return Object.fromEntries(
+          children.flatMap((key, n) => (n % 2 === 0 ? [[key.textContent, valueOf(children[n + 1])]] : [])),
+        );
+      case 'array': return children.map(valueOf);
+      case 'string': return node.textContent;
+      case 'integer': return Number(node.textContent);
+      case 'true': return true;
+      case 'false': return false;
+      default: throw new Error(node.nodeName);
+    }
+  };
+  return valueOf(plist.children[0]);
+}`;

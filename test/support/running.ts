@@ -21,6 +21,8 @@ import type { OpenRun, RunOutcome } from '../../src/machines/run-events.ts';
 
 export interface Running {
   clock: SimulatedClock;
+  /** What it takes for the time goes back by so many milliseconds; its timers do not. */
+  setBack(milliseconds: number): void;
   send: ActorRefFrom<typeof codexRun>['send'];
   snapshot(): SnapshotFrom<typeof codexRun>;
   /** Dotted, e.g. `preparing.planning`; of a run that runs where its work stands. */
@@ -108,6 +110,7 @@ export function startRunning(
   given: OpenRun = openRun,
 ): Running {
   const clock = new SimulatedClock();
+  let wrong = 0;
   const reports: EventObject[] = [];
   const lines: EventObject[] = [];
   const mine: typeof current = {
@@ -126,7 +129,7 @@ export function startRunning(
     invoke: [
       { src: 'gateway', systemId: 'gateway' },
       { src: 'keeper', systemId: 'runs' },
-      { src: 'run', systemId: 'run', input: { run: given, now: () => clock.now() } },
+      { src: 'run', systemId: 'run', input: { run: given, now: () => clock.now() - wrong } },
     ],
   });
   const root = createActor(tree, { clock, ...(inspect && { inspect }) }).start();
@@ -134,6 +137,7 @@ export function startRunning(
   const run: ActorRefFrom<typeof codexRun> = root.system.get('run');
   return {
     clock,
+    setBack: (milliseconds) => void (wrong += milliseconds),
     send: (event) => run.send(event),
     snapshot: () => run.getSnapshot(),
     state: () => {
