@@ -5,6 +5,9 @@ import { startDaemonProcess, type DaemonProcess } from '../test/support/daemon-p
 /** `run.ts` has built it. */
 const cli = fileURLToPath(new URL('../dist/src/cli.js', import.meta.url));
 
-export async function startBuiltDaemon(folder: string): Promise<DaemonProcess> {
-  return await startDaemonProcess({ folder, cli });
+export async function startBuiltDaemon(
+  folder: string,
+  env: Record<string, string> = {},
+): Promise<DaemonProcess> {
+  return await startDaemonProcess({ folder, cli, env });
 }

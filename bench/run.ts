@@ -12,6 +12,7 @@ const BENCHMARKS = [
   'ingest',
   'pressure',
   'secrets',
+  'broadcast',
   'mutations',
   'idle',
   'memory',

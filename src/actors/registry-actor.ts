@@ -60,15 +60,19 @@ function answerTo(
         uptimeMs: Date.now() - startedAt,
         actors: registry
           .machines()
-          .map(({ id, machine, state, status, since, restarts, lastError }) => ({
-            id,
-            machine,
-            state,
-            status,
-            since,
-            restarts,
-            lastError,
-          })),
+          .map(
+            ({ id, sessionId, parentId, machine, state, status, since, restarts, lastError }) => ({
+              id,
+              sessionId,
+              parentId,
+              machine,
+              state,
+              status,
+              since,
+              restarts,
+              lastError,
+            }),
+          ),
       };
     }
     default:

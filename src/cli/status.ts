@@ -24,8 +24,8 @@ function render(frame: BridgeStatusFrame): string {
     `runs      ${runs.active} active, ${runs.queued} queued`,
   ];
   const now = Date.now();
-  const rows = frame.actors.map((actor) => [
-    actor.id,
+  const rows = asTree(frame.actors).map(({ actor, level }) => [
+    `${'  '.repeat(level)}${actor.id}`,
     actor.machine,
     actor.state,
     duration(now - actor.since),
@@ -37,4 +37,19 @@ function render(frame: BridgeStatusFrame): string {
     '',
     ...table(['ACTOR', 'MACHINE', 'STATE', 'SINCE', 'RESTARTS', 'LAST ERROR'], rows),
   ].join('\n');
+}
+
+type ActorItem = BridgeStatusFrame['actors'][number];
+
+/** Each below what has started it. What has come to its end well is left out. */
+function asTree(actors: readonly ActorItem[]): { actor: ActorItem; level: number }[] {
+  const shown = actors.filter(({ status, lastError }) => status === 'active' || lastError !== null);
+  const known = new Set(shown.map(({ sessionId }) => sessionId));
+  const below = (parent: string | null, level: number): { actor: ActorItem; level: number }[] =>
+    shown
+      .filter(
+        ({ parentId }) => (parentId !== null && known.has(parentId) ? parentId : null) === parent,
+      )
+      .flatMap((actor) => [{ actor, level }, ...below(actor.sessionId, level + 1)]);
+  return below(null, 0);
 }

@@ -290,6 +290,8 @@ export const bridgeStatusFrame = z.object({
   actors: z.array(
     machineItem.pick({
       id: true,
+      sessionId: true,
+      parentId: true,
       machine: true,
       state: true,
       status: true,

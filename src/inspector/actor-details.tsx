@@ -107,8 +107,19 @@ function transitionsOf(path: string, feed: Feed, until: number | null): MachineT
       restarts: from === null && what === 'xstate.init' ? 1 : 0,
     }));
   const begin = feed.log.entries[0]?.at ?? Infinity;
-  const before = (feed.history.get(path) ?? []).filter(({ at }) => at < begin);
+  const before = (feed.history.get(path) ?? [])
+    .filter(({ at }) => at < begin)
+    .map((transition) => ({
+      ...transition,
+      from: transition.from === null ? null : spaced(transition.from),
+      to: spaced(transition.to),
+    }));
   return [...before, ...seen].slice(-SHOWN).toReversed();
+}
+
+/** Parallel regions as this page shows them: so that a line can be broken between them. */
+function spaced(state: string): string {
+  return state.replaceAll(',', ', ');
 }
 
 function useNow(): number {

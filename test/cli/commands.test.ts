@@ -190,7 +190,10 @@ describe('with a daemon', () => {
     expect(shown.exitCode).toBe(0);
     expect(shown.stdout).toMatch(/^oa-bridge \d+\.\d+\.\d+ {2}pid \d+ {2}up \d+s$/m);
     expect(shown.stdout).toContain(`convex    ${daemon.convexUrl}  healthy`);
-    expect(shown.stdout).toMatch(/^convex +convexLink +online +\d+s +0$/m);
+    expect(shown.stdout).toMatch(/^ {2}convex +convexLink +online +\d+s +0$/m);
+    expect(shown.stdout).toMatch(/^ {2}library .*\n {4}projects .*\n {6}changes /m);
+    // The client of the command before has gone.
+    expect(shown.stdout).not.toMatch(/ closed /);
     expect(shown.stdout).not.toContain('\u001b');
     const { stdout } = await run('status', '--json');
     expect(bridgeStatusFrame.parse(JSON.parse(stdout))).toMatchObject({ pid: daemon.pid });
