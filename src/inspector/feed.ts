@@ -60,9 +60,10 @@ export class Feed {
   }
 
   async #watch(bridge: BridgeConnection): Promise<void> {
+    await bridge.request('machines.watch');
+    // Asked for second, so that nothing falls between the two; what both tell is shown once.
     const { items } = await bridge.request('machines.history');
     this.history = new Map(items.map(({ path, transitions }) => [path, transitions]));
-    await bridge.request('machines.watch');
     this.#enter({ kind: 'live', version: bridge.hello.version });
   }
 
