@@ -1,4 +1,4 @@
-import { useMemo, useRef, useState, type KeyboardEvent } from 'react';
+import { useLayoutEffect, useMemo, useRef, useState, type KeyboardEvent } from 'react';
 import { shownError, shownState, type ActorView, type SystemView } from './system-view.ts';
 
 interface Row {
@@ -33,13 +33,21 @@ export function ActorTree({
     else next.add(path);
     setClosed(next);
   };
+  const elementOf = (path: string | null) =>
+    path === null
+      ? undefined
+      : tree.current?.querySelector<HTMLElement>(`[data-path="${CSS.escape(path)}"]`);
   const goTo = (row: Row | undefined) => {
     if (row === undefined) return;
     onSelect(row.actor.path);
-    tree.current
-      ?.querySelector<HTMLElement>(`[data-path="${CSS.escape(row.actor.path)}"]`)
-      ?.focus();
+    elementOf(row.actor.path)?.focus();
   };
+  // What comes and goes above the selected actor must not push it out of sight.
+  const isInSight = useRef(true);
+  const place = rows.findIndex(({ actor }) => actor.path === selected);
+  useLayoutEffect(() => {
+    if (isInSight.current) elementOf(selected)?.scrollIntoView({ block: 'nearest' });
+  }, [selected, place]);
   const onKeyDown = (event: KeyboardEvent) => {
     const at = rows.findIndex(({ actor }) => actor.path === focusable);
     const row = rows[at];
@@ -65,7 +73,15 @@ export function ActorTree({
   };
 
   return (
-    <nav className="tree pane" aria-label="Actors">
+    <nav
+      className="tree pane"
+      aria-label="Actors"
+      onScroll={({ currentTarget }) => {
+        const row = elementOf(selected)?.getBoundingClientRect();
+        const { top, bottom } = currentTarget.getBoundingClientRect();
+        isInSight.current = row === undefined || (row.top >= top && row.bottom <= bottom);
+      }}
+    >
       <ul role="tree" aria-label="Supervision tree" ref={tree} onKeyDown={onKeyDown}>
         {rows.map((row) => (
           <TreeRow
