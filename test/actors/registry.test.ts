@@ -1,4 +1,12 @@
-import { createActor, fromCallback, fromPromise, setup, SimulatedClock, waitFor } from 'xstate';
+import {
+  createActor,
+  fromCallback,
+  fromPromise,
+  sendTo,
+  setup,
+  SimulatedClock,
+  waitFor,
+} from 'xstate';
 import { describe, expect, test } from 'vitest';
 import { createRegistry, type Registry } from '../../src/actors/registry.ts';
 import { createRegistryActor } from '../../src/actors/registry-actor.ts';
@@ -166,6 +174,31 @@ describe('machines', () => {
     expect(registry.machines()).toHaveLength(4);
     pass(1);
     expect(registry.machines()).toHaveLength(1);
+  });
+
+  test('the history names the event that led to a state, not one that came while it was entered', () => {
+    const registry = createRegistry({ now: () => 1 });
+    const echo = fromCallback<{ type: 'ask' }>(({ sendBack, receive }) => {
+      receive(() => sendBack({ type: 'answer' }));
+    });
+    const asking = setup({ actors: { echo } }).createMachine({
+      invoke: { src: 'echo', id: 'echo' },
+      initial: 'idle',
+      states: {
+        idle: { on: { go: 'asking' } },
+        // Answered before this state can be told.
+        asking: { entry: sendTo('echo', { type: 'ask' }), on: { answer: 'answered' } },
+        answered: {},
+      },
+    });
+    const actor = createActor(asking, { id: 'asking', inspect: registry.inspect }).start();
+    actor.send({ type: 'go' });
+    const [{ transitions } = { transitions: [] }] = registry.history('asking');
+    expect(transitions.map(({ from, to, event, source }) => [from, to, event, source])).toEqual([
+      [null, 'idle', 'xstate.init', null],
+      ['idle', 'asking', 'go', null],
+      ['asking', 'answered', 'answer', 'echo'],
+    ]);
   });
 
   test('shows parallel states side by side', () => {

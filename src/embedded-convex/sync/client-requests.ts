@@ -13,6 +13,7 @@ export class ClientRequests {
   readonly #onFailure: (error: unknown) => void;
   #mutations: Array<() => Promise<void>> = [];
   #mutating = false;
+  #roomMade: PromiseWithResolvers<void> | null = null;
   #actions = 0;
   /** What is in the executor; these promises do not reject. */
   readonly #running = new Set<Promise<void>>();
@@ -23,16 +24,22 @@ export class ClientRequests {
     this.#onFailure = onFailure;
   }
 
-  /** One at a time, in the order of the calls. Throws a `SessionError` when too many wait. */
+  /** null: another mutation may come. Otherwise resolves when one may. */
+  get room(): Promise<void> | null {
+    if (this.#mutations.length < maxWaiting) return null;
+    this.#roomMade ??= Promise.withResolvers<void>();
+    return this.#roomMade.promise;
+  }
+
+  /** One at a time, in the order of the calls. */
   mutate(request: MutationRequest, answer: (result: MutationResult) => void): void {
-    if (this.#mutations.length >= maxWaiting) throw tooMany('Mutations');
     this.#mutations.push(async () => answer(await this.#executor.mutation(request)));
     if (!this.#mutating) this.#track(this.#runMutations());
   }
 
   /** At once, beside everything else. Throws a `SessionError` when too many run. */
   act(request: FunctionRequest, answer: (result: ActionResult) => void): void {
-    if (this.#actions >= maxWaiting) throw tooMany('Actions');
+    if (this.#actions >= maxWaiting) throw tooManyActions();
     this.#actions += 1;
     this.#track(
       this.#executor
@@ -47,6 +54,7 @@ export class ClientRequests {
 
   dropWaiting(): void {
     this.#mutations = [];
+    this.#makeRoom();
   }
 
   /** Resolves when nothing runs any more. */
@@ -60,6 +68,7 @@ export class ClientRequests {
       // One by one: when one could not run at all, those after it must not have run either,
       // because the client sends all of them again, in order.
       for (let run = this.#mutations.shift(); run !== undefined; run = this.#mutations.shift()) {
+        this.#makeRoom();
         await run();
       }
     } catch (error) {
@@ -68,6 +77,11 @@ export class ClientRequests {
     } finally {
       this.#mutating = false;
     }
+  }
+
+  #makeRoom(): void {
+    this.#roomMade?.resolve();
+    this.#roomMade = null;
   }
 
   #track(work: Promise<void>): void {
@@ -79,9 +93,9 @@ export class ClientRequests {
 /** Convex's own limit of operations that one connection may have waiting. */
 const maxWaiting = 1000;
 
-function tooMany(what: 'Mutations' | 'Actions'): SessionError {
+function tooManyActions(): SessionError {
   return SessionError.overloaded(
-    `TooManyConcurrent${what}`,
-    `Only ${maxWaiting} ${what.toLowerCase()} may wait on one connection`,
+    'TooManyConcurrentActions',
+    `Only ${maxWaiting} actions may run for one connection`,
   );
 }

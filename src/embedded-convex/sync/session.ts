@@ -102,13 +102,28 @@ export class Session {
     this.#handling = true;
     try {
       for (let text = this.#inbox.shift(); text !== undefined; text = this.#inbox.shift()) {
-        // Only the check of a token takes time, and nothing may overtake it.
-        await this.#handle(parseClientMessage(text));
+        await this.#handleAlone(parseClientMessage(text));
       }
     } catch (error) {
       this.#fail(error);
     } finally {
       this.#handling = false;
+    }
+  }
+
+  /**
+   * Nothing may overtake a token that is checked, or a mutation for which there is no room:
+   * until then nothing more is read, and the client's own buffers fill up. A client that was
+   * sent away instead would come back with all its mutations, and be sent away again.
+   */
+  async #handleAlone(message: ClientMessage): Promise<void> {
+    const handled = this.#handle(message);
+    if (handled === undefined) return;
+    this.#socket.pause();
+    try {
+      await handled;
+    } finally {
+      this.#socket.resume();
     }
   }
 
@@ -123,8 +138,7 @@ export class Session {
         this.#modifyQuerySet(message);
         return undefined;
       case 'Mutation':
-        this.#mutate(message);
-        return undefined;
+        return this.#mutate(message);
       case 'Action':
         this.#act(message);
         return undefined;
@@ -211,7 +225,10 @@ export class Session {
   }
 
   /** The response goes out first; the client resolves it when a later transition covers `ts`. */
-  #mutate(message: ClientMessage & { type: 'Mutation' | 'Action' }): void {
+  #mutate(message: ClientMessage & { type: 'Mutation' | 'Action' }): Promise<void> | undefined {
+    if (this.#closed || this.#draining) return undefined;
+    const { room } = this.#requests;
+    if (room !== null) return room.then(() => this.#mutate(message));
     const { requestId } = message;
     const request = this.#functionRequest(message);
     const sessionId = this.#sessionId;
@@ -220,6 +237,7 @@ export class Session {
       if (result.outcome.ok) this.#services.live.observe(result.ts);
       this.#answer(encodeMutationResponse(requestId, result));
     });
+    return undefined;
   }
 
   #act(message: ClientMessage & { type: 'Mutation' | 'Action' }): void {

@@ -64,6 +64,15 @@ export class SyncSocket {
     }
   }
 
+  /** Reads nothing more, until `resume`; what was read already still comes. */
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
   /** Without a code when the client has been told why in a message. */
   close(code?: number, reason?: string): void {
     this.#socket.close(code, reason);
