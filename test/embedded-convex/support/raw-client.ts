@@ -86,6 +86,6 @@ export function add(queryId: number, name: string, args: object, more: object = 
   return { type: 'Add', queryId, udfPath: `rooms:${name}`, args: [args], ...more };
 }
 
-export function mutation(requestId: number, name: string, args: object): object {
+export function mutation(requestId: number, name: string, args: object) {
   return { type: 'Mutation', requestId, udfPath: `rooms:${name}`, args: [args] };
 }
