@@ -12,7 +12,7 @@ import type {
   StateValue,
 } from 'xstate';
 import type { MachineItem } from '../control/frames.ts';
-import type { MachineTransition } from '../control/inspect-frames.ts';
+import type { MachineCause, MachineTransition } from '../control/inspect-frames.ts';
 import { contextSummary } from './context-summary.ts';
 import type { EventSource, InspectionFeed } from './inspection/inspection-feed.ts';
 import { definitionOf } from './inspection/machine-definition.ts';
@@ -60,6 +60,8 @@ export function createRegistry(options: RegistryOptions = {}): Registry {
   /** When each ended; oldest first. */
   const ended = new Map<RegistryEntry, number>();
   const history = new TransitionHistory();
+  /** Of events that may still wait for their turn. */
+  const causes = new WeakMap<EventObject, MachineCause>();
   let deadLetters = 0;
   let unhandled = 0;
   let last: string | null = null;
@@ -90,12 +92,13 @@ export function createRegistry(options: RegistryOptions = {}): Registry {
     if (feed?.isWatched) feed.actor(entry);
   }
 
-  function update(entry: RegistryEntry, snapshot: Snapshot<unknown>): void {
+  function update(entry: RegistryEntry, snapshot: Snapshot<unknown>, event: EventObject): void {
     const { item } = entry;
     const state = stateText(snapshot);
     if (state === item.state && snapshot.status === item.status) return;
     item.since = now();
-    history.add(entry, state, snapshot.status, item.since);
+    // By now it may have got others.
+    history.add(entry, state, snapshot.status, item.since, causes.get(event) ?? null);
     item.state = state;
     if (snapshot.status !== 'active') end(entry, snapshot);
     onState?.(item, () => contextOf(snapshot));
@@ -139,7 +142,9 @@ export function createRegistry(options: RegistryOptions = {}): Registry {
     if (receiver) {
       // XState types what it inspects by the little that all kinds of actors share.
       const from = sourceOf(source as AnyActorRef | undefined);
-      receiver.item.lastEvent = { type, source: from.name, at: now() };
+      const cause = { type, source: from.name, at: now() };
+      receiver.item.lastEvent = cause;
+      causes.set(event, cause);
       if (feed?.isWatched) feed.event(receiver, from, event);
     }
     if (type.startsWith('xstate.error.actor.')) {
@@ -148,7 +153,7 @@ export function createRegistry(options: RegistryOptions = {}): Registry {
       if (entry?.ref) {
         const snapshot = entry.ref.getSnapshot();
         if (feed?.isWatched) feed.crash(entry, snapshot);
-        history.add(entry, entry.item.state, snapshot.status, now());
+        history.add(entry, entry.item.state, snapshot.status, now(), entry.item.lastEvent);
         end(entry, snapshot);
       }
     }
@@ -169,7 +174,7 @@ export function createRegistry(options: RegistryOptions = {}): Registry {
           const entry = bySession.get(ref.sessionId);
           if (!entry) return;
           if (feed?.isWatched) feed.snapshot(entry, event.snapshot, event.event);
-          update(entry, event.snapshot);
+          update(entry, event.snapshot, event.event);
           return;
         }
         case '@xstate.event':

@@ -1,5 +1,5 @@
 /** The latest transitions of each actor, by its path: what it went through survives its restarts. */
-import type { MachineTransition } from '../../control/inspect-frames.ts';
+import type { MachineCause, MachineTransition } from '../../control/inspect-frames.ts';
 import type { RegistryEntry } from '../registry.ts';
 
 /** Enough to see a loop of restarts, little enough for thousands of actors. */
@@ -8,7 +8,13 @@ const MAX_TRANSITIONS = 50;
 export class TransitionHistory {
   readonly #byPath = new Map<string, MachineTransition[]>();
 
-  add({ path, item }: RegistryEntry, to: string, status: MachineTransition['status'], at: number) {
+  add(
+    { path, item }: RegistryEntry,
+    to: string,
+    status: MachineTransition['status'],
+    at: number,
+    cause: MachineCause | null,
+  ) {
     const transitions = this.#byPath.get(path) ?? [];
     if (transitions.length === 0) this.#byPath.set(path, transitions);
     if (transitions.length === MAX_TRANSITIONS) transitions.shift();
@@ -17,8 +23,8 @@ export class TransitionHistory {
       from: item.state === 'starting' ? null : item.state,
       to,
       status,
-      event: item.lastEvent?.type ?? null,
-      source: item.lastEvent?.source ?? null,
+      event: cause?.type ?? null,
+      source: cause?.source ?? null,
       restarts: item.restarts,
     });
   }
