@@ -206,7 +206,7 @@ export class Engine {
     const known = sent === undefined ? null : store.findRequest(sent.sessionId, sent.requestId);
     if (known !== null) {
       const { result, logLines, ts } = known;
-      return { outcome: { ok: true, value: result }, logLines, ts };
+      return { outcome: { ok: true, value: result }, logLines, ts, repeated: true };
     }
     const transaction = store.begin();
     const run = this.#newRun(transaction, request.identity, null, job?.id);

@@ -83,6 +83,8 @@ export interface MutationResult {
   logLines: string[];
   /** Of the commit that covers it; for a failed run, of the snapshot it saw. */
   ts: bigint;
+  /** It had run when it was sent before; this is its answer of then. */
+  repeated?: true;
 }
 
 export interface ActionResult {

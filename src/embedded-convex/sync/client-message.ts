@@ -8,6 +8,8 @@ export type ClientMessage =
   | {
       type: 'Connect';
       sessionId: string;
+      /** The client has been connected before, and sends again what has not been answered. */
+      isReturning: boolean;
       maxObservedTimestamp: bigint | null;
       /** The client's clock, ms; null from clients that do not say it. */
       clientTs: number | null;
@@ -75,7 +77,7 @@ export function parseClientMessage(text: string): ClientMessage {
 type JsonObject = Record<string, unknown>;
 
 function parseConnect(message: JsonObject): ClientMessage {
-  const { clientTs } = message;
+  const { clientTs, connectionCount } = message;
   const observed = optionalString(message, 'maxObservedTimestamp');
   const maxObservedTimestamp = observed === null ? null : decodeTimestamp(observed);
   if (observed !== null && maxObservedTimestamp === null) {
@@ -84,6 +86,7 @@ function parseConnect(message: JsonObject): ClientMessage {
   return {
     type: 'Connect',
     sessionId: string(message, 'sessionId'),
+    isReturning: typeof connectionCount === 'number' && connectionCount > 0,
     maxObservedTimestamp,
     clientTs: typeof clientTs === 'number' ? clientTs : null,
   };

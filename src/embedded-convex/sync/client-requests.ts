@@ -7,10 +7,17 @@ import type {
 } from '../executor.ts';
 import { SessionError } from './session-error.ts';
 
+interface RequestHandlers {
+  /** A request could not be run at all, which is not the function's own failure. */
+  onFailure(error: unknown): void;
+  /** No mutation runs or waits any more. */
+  onIdle(): void;
+}
+
 /** The mutations and actions of one connection. */
 export class ClientRequests {
   readonly #executor: Executor;
-  readonly #onFailure: (error: unknown) => void;
+  readonly #handlers: RequestHandlers;
   #mutations: Array<() => Promise<void>> = [];
   #mutating = false;
   #roomMade: PromiseWithResolvers<void> | null = null;
@@ -18,10 +25,13 @@ export class ClientRequests {
   /** What is in the executor; these promises do not reject. */
   readonly #running = new Set<Promise<void>>();
 
-  /** `onFailure`: a request could not be run at all, which is not the function's own failure. */
-  constructor(executor: Executor, onFailure: (error: unknown) => void) {
+  constructor(executor: Executor, handlers: RequestHandlers) {
     this.#executor = executor;
-    this.#onFailure = onFailure;
+    this.#handlers = handlers;
+  }
+
+  get isMutating(): boolean {
+    return this.#mutating;
   }
 
   /** null: another mutation may come. Otherwise resolves when one may. */
@@ -45,7 +55,7 @@ export class ClientRequests {
       this.#executor
         .action(request)
         .then(answer)
-        .catch(this.#onFailure)
+        .catch((error: unknown) => this.#handlers.onFailure(error))
         .finally(() => {
           this.#actions -= 1;
         }),
@@ -73,9 +83,10 @@ export class ClientRequests {
       }
     } catch (error) {
       this.dropWaiting();
-      this.#onFailure(error);
+      this.#handlers.onFailure(error);
     } finally {
       this.#mutating = false;
+      this.#handlers.onIdle();
     }
   }
 

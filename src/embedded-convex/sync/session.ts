@@ -55,6 +55,13 @@ export class Session {
   readonly #expiry = new Expiry((error) => this.#fail(error));
   #draining = false;
 
+  /**
+   * A client that comes back sends its unanswered mutations again. Those that had run are
+   * answered before it is shown what they did, or it would show that twice: as it is, and as
+   * its optimistic update, which it keeps until the answer, has it.
+   */
+  #isCatchingUp = false;
+
   #flushWanted = false;
   #flushing = false;
   /**
@@ -68,7 +75,10 @@ export class Session {
     this.#services = services;
     this.#socket = socket;
     this.#queries = new QuerySet(services.live, () => this.#wantFlush());
-    this.#requests = new ClientRequests(services.executor, (error) => this.#fail(error));
+    this.#requests = new ClientRequests(services.executor, {
+      onFailure: (error) => this.#fail(error),
+      onIdle: () => this.#scheduleFlush(),
+    });
     socket.onDrained = () => this.#scheduleFlush();
   }
 
@@ -148,8 +158,9 @@ export class Session {
   }
 
   #connect(message: ClientMessage & { type: 'Connect' }): void {
-    const { sessionId, maxObservedTimestamp, clientTs } = message;
+    const { sessionId, isReturning, maxObservedTimestamp, clientTs } = message;
     this.#sessionId = sessionId;
+    this.#isCatchingUp = isReturning;
     if (clientTs !== null) this.#clientClockSkew = Math.round(clientTs - Date.now());
     const { ts } = this.#services.live;
     if (maxObservedTimestamp !== null && maxObservedTimestamp > ts) {
@@ -235,6 +246,8 @@ export class Session {
     const identified = sessionId === null ? {} : { request: { sessionId, requestId } };
     this.#requests.mutate({ ...request, ...identified }, (result) => {
       if (result.outcome.ok) this.#services.live.observe(result.ts);
+      // It runs for the first time, and so does whatever comes after it.
+      if (result.outcome.ok && result.repeated !== true) this.#isCatchingUp = false;
       this.#answer(encodeMutationResponse(requestId, result));
     });
     return undefined;
@@ -260,13 +273,19 @@ export class Session {
 
   #scheduleFlush(): void {
     const wanted = this.#flushWanted || this.#owedTs !== null;
-    if (wanted && !this.#closed && !this.#flushing && this.#socket.canTakeTransition) {
+    if (wanted && this.#mayFlush && this.#socket.canTakeTransition) {
       this.#services.scheduler.schedule(this.#startFlush);
     }
   }
 
+  get #mayFlush(): boolean {
+    const mustWait = this.#isCatchingUp && this.#requests.isMutating;
+    return !this.#closed && !this.#flushing && !mustWait;
+  }
+
   async #flush(): Promise<void> {
-    if (this.#closed || this.#flushing) return;
+    if (!this.#mayFlush) return;
+    this.#isCatchingUp = false;
     this.#flushing = true;
     this.#flushWanted = false;
     try {

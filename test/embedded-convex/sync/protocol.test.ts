@@ -94,6 +94,25 @@ test('a mutation that is sent again on a new connection runs once and gives the 
   }
 });
 
+test('a client that comes back is answered what it sends again before it is shown what that did', async () => {
+  const sent = [0, 1, 2].map((id) => mutation(id, 'send', { room: 'back', body: `m${id}` }));
+  const session = { sessionId: 'back' };
+  using lost = await rawClient(backend.url);
+  lost.send(connect(session), modify(0), ...sent);
+  while ((await lost.next('MutationResponse'))['requestId'] !== 2);
+  lost.socket.terminate();
+  using client = await rawClient(backend.url);
+  // In one piece, as they come from a client that opens its connection.
+  client.socket.pause();
+  client.send(connect({ ...session, connectionCount: 1 }));
+  client.send(modify(0, add(0, 'list', { room: 'back' })), ...sent);
+  client.socket.resume();
+  expect(await client.nextChanges()).toMatchObject([{ value: ['m0', 'm1', 'm2'] }]);
+  const [first, second, third, shown] = client.messages.map(({ type }) => type);
+  expect([first, second, third]).toEqual(Array.from(sent, () => 'MutationResponse'));
+  expect(shown).toBe('Transition');
+});
+
 test('a mutation whose connection is cut before the answer is not run twice either', async () => {
   const sent = mutation(3, 'send', { room: 'cut', body: 'once' });
   const session = { sessionId: 'cut' };
