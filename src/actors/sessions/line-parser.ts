@@ -14,8 +14,9 @@ import type { Place } from './refused.ts';
 export interface LineParser {
   readonly state: ParserState;
   /**
-   * Takes the bytes at `state.position`, and keeps them: they must not be overwritten.
-   * Lines before `from` are read for what they say of later ones, and give no items.
+   * Takes the bytes at `state.position` with the memory that they are in, and gives both back
+   * when it has read them; in between they may be in another thread. Lines before `from` are
+   * read for what they say of later ones, and give no items.
    * Rejects with a BridgeError when the parser is lost.
    */
   push(chunk: Buffer, from: number): Promise<ParsedLines> | ParsedLines;
@@ -35,6 +36,8 @@ export interface ParserState {
 }
 
 export interface ParsedLines {
+  /** As it was pushed. */
+  chunk: Buffer;
   items: ThreadItem[];
   /** Where they come from. */
   places: Place[];
@@ -71,6 +74,7 @@ export class FileParser implements LineParser {
 
   push(chunk: Buffer, from: number): ParsedLines {
     const parsed: ParsedLines = {
+      chunk,
       items: [],
       places: [],
       quarantine: [],

@@ -44,7 +44,7 @@ export class LineSplitter<Long> {
     return this.#lineStart + this.#torn;
   }
 
-  /** Takes the bytes at `position` (and keeps them: they must not be overwritten). */
+  /** Takes the bytes at `position`. The lines are views of them: gone once they are overwritten. */
   push(chunk: Buffer): SplitLine<Long>[] {
     const lines: SplitLine<Long>[] = [];
     let start = 0;
@@ -52,8 +52,7 @@ export class LineSplitter<Long> {
       lines.push(this.#finish(chunk.subarray(start, end)));
       start = end + 1;
     }
-    // A copy, so that a few torn bytes do not hold on to the whole chunk.
-    if (start < chunk.length) this.#keep(start === 0 ? chunk : Buffer.from(chunk.subarray(start)));
+    if (start < chunk.length) this.#keepTorn(chunk.subarray(start));
     return lines;
   }
 
@@ -69,6 +68,13 @@ export class LineSplitter<Long> {
     this.#torn = 0;
     this.#long = null;
     return line;
+  }
+
+  #keepTorn(piece: Buffer): void {
+    this.#keep(piece);
+    // A copy: the chunk is not ours to hold on to.
+    const last = this.#pieces.length - 1;
+    if (last >= 0) this.#pieces[last] = Buffer.from(piece);
   }
 
   #keep(piece: Buffer): void {

@@ -3,7 +3,7 @@
  * thread is there while somebody reads history; when it crashes, those who read then
  * start over with the next one.
  */
-import { Worker } from 'node:worker_threads';
+import { isMarkedAsUntransferable, Worker } from 'node:worker_threads';
 import { createRolloutReader } from '../../codex/rollout/create-rollout-reader.ts';
 import type { ThreadPatch } from '../../codex/thread-item.ts';
 import { parsingEntry } from '../../entries.ts';
@@ -103,9 +103,9 @@ class RemoteParser implements LineParser {
     if (this.#error !== null) throw this.#error;
     const pending = (this.#pending = Promise.withResolvers<ParsedLines>());
     const { buffer } = chunk;
-    // Handed over, not copied, where the chunk is all that there is in its memory.
-    const isOwn = buffer instanceof ArrayBuffer && buffer.byteLength === chunk.byteLength;
-    this.#post({ type: 'push', chunk, from }, isOwn ? [buffer] : []);
+    // Handed over, not copied, unless Node keeps other small buffers in it.
+    const isOurs = buffer instanceof ArrayBuffer && !isMarkedAsUntransferable(buffer);
+    this.#post({ type: 'push', chunk, from }, isOurs ? [buffer] : []);
     return await pending.promise;
   }
 
@@ -119,9 +119,10 @@ class RemoteParser implements LineParser {
     this.#closed();
   }
 
-  answered(parsed: ParsedLines, state: ParserState): void {
+  answered({ chunk, ...parsed }: FromParsingThread['parsed'], state: ParserState): void {
     this.state = state;
-    this.#pending?.resolve(parsed);
+    const { buffer, byteOffset, byteLength } = chunk;
+    this.#pending?.resolve({ ...parsed, chunk: Buffer.from(buffer, byteOffset, byteLength) });
     this.#pending = null;
   }
 

@@ -33,5 +33,5 @@ function push(number: number, { chunk, from }: ToParsingThread & { type: 'push' 
   const { buffer, byteOffset, byteLength } = chunk;
   const parsed = parser.push(Buffer.from(buffer, byteOffset, byteLength), from);
   const answer: FromParsingThread = { parser: number, parsed, state: parser.state };
-  parentPort?.postMessage(answer);
+  parentPort?.postMessage(answer, [buffer]);
 }

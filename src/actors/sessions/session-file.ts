@@ -5,12 +5,10 @@
 import { constants } from 'node:fs';
 import { lstat, open, type FileHandle } from 'node:fs/promises';
 import { BridgeError } from '../../errors.ts';
+import { takeChunk } from './chunk-memory.ts';
 import { decompress } from './decompress.ts';
 import { isCompressed } from './session-file-name.ts';
 import type { FileFacts } from './session-files.ts';
-
-/** Bytes. Large enough that reading is not what costs, small enough to hold for each file read at once. */
-const CHUNK_LENGTH = 256 * 1_024;
 
 /**
  * A link is not followed (it could lead out of the sessions), and a FIFO does not
@@ -81,13 +79,12 @@ export class SessionFile {
     return this.isCompressed ? (await this.handle.stat()).size : Number(size);
   }
 
-  /** The bytes from `position`, at most a chunk and not beyond `end`. */
+  /** The bytes from `position`, at most a chunk (`giveBackChunk`) and not beyond `end`. */
   async read(position: number, end: number): Promise<Buffer> {
-    const length = Math.max(0, Math.min(CHUNK_LENGTH, end - position));
-    // Memory of its own, which can be handed to another thread.
-    const buffer = Buffer.allocUnsafeSlow(length);
-    const { bytesRead } = await this.handle.read(buffer, 0, length, position);
-    return buffer.subarray(0, bytesRead);
+    const chunk = takeChunk();
+    const length = Math.max(0, Math.min(chunk.length, end - position));
+    const { bytesRead } = await this.handle.read(chunk, 0, length, position);
+    return chunk.subarray(0, bytesRead);
   }
 
   async close(): Promise<void> {

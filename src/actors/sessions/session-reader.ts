@@ -8,7 +8,15 @@
 import { BridgeError, toBridgeError } from '../../errors.ts';
 import type { CursorPlace, FileCursor, WriteJob } from '../../machines/protocol.ts';
 import type { CommitResult } from '../../machines/sessions-events.ts';
-import { fingerprint, isAsRead, isFingerprintFinal, tailHash } from './file-identity.ts';
+import { giveBackChunk } from './chunk-memory.ts';
+import {
+  fingerprint,
+  isAsRead,
+  isFingerprintFinal,
+  type ReadBytes,
+  tailHash,
+  tailOf,
+} from './file-identity.ts';
 import type { LineParser, ParsedLines, ParserState } from './line-parser.ts';
 import type { RecentlySetAside } from './recently-set-aside.ts';
 import { refusedLines, rejectBatch, setAside, type Proposal } from './refused.ts';
@@ -43,7 +51,7 @@ export interface SessionReaderOptions {
 /** What there is to do next. `gone`: it is deleted, and was read to its end. */
 export type NextBatch = { type: 'batch'; job: WriteJob } | { type: 'caughtUp' } | { type: 'gone' };
 
-interface Batch extends ParsedLines {
+interface Batch extends Omit<ParsedLines, 'chunk'> {
   /** Nothing more is in the file now. */
   isLast: boolean;
 }
@@ -58,8 +66,8 @@ export class SessionReader {
   /** What is stored: of this file, or of the place where its session was before. */
   #stored: FileCursor | undefined;
   #proposal: Proposal | null = null;
-  /** The last bytes that were taken from the file. */
-  #lastRead = { position: 0, bytes: Buffer.alloc(0) };
+  /** The end of the last lines that were taken from the file. */
+  #lastRead: ReadBytes = { position: 0, bytes: Buffer.alloc(0) };
   /** The cursor has news that no batch has carried yet. */
   #owesCursor = false;
   #stopped = false;
@@ -285,13 +293,14 @@ export class SessionReader {
       const { position } = parser.state;
       const chunk = await file.read(position, end);
       if (chunk.length === 0) {
+        giveBackChunk(chunk);
         batch.isLast = true;
         break;
       }
-      // A copy: the parser keeps what it is given.
-      this.#lastRead = { position, bytes: Buffer.from(chunk) };
       const parsed = await parser.push(chunk, offset);
       const { items, places, quarantine, bytes, withoutDirectory } = parsed;
+      this.#lastRead = tailOf(parsed.chunk, position, parser.state.parsedTo);
+      giveBackChunk(parsed.chunk);
       batch.items.push(...items);
       batch.places.push(...places);
       batch.quarantine.push(...quarantine);
