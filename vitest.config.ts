@@ -10,7 +10,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: [
-            'test/{machines,actors,codex,control,inspector,library,recording,secrets,service,embedded-convex,docs}/**/*.test.ts',
+            'test/{machines,actors,codex,control,doctor,inspector,library,recording,secrets,service,embedded-convex,docs}/**/*.test.ts',
             'test/*.test.ts',
           ],
         },

@@ -20,21 +20,28 @@ export function checkHome({ home, token }: Config): Finding {
 }
 
 export function checkSessions({ sessionsRoot, codexHome }: Config): Finding {
+  const closed = [codexHome, sessionsRoot].find((folder) => !isReadable(folder));
+  if (closed !== undefined) {
+    return failed('sessions', `${closed} cannot be read`, `run: chmod u+rx ${closed}`);
+  }
   const facts = stat(sessionsRoot);
   if (facts === undefined) {
     return stat(codexHome) === undefined
       ? warning('sessions', `there is no ${codexHome}`, 'run Codex once, or set CODEX_HOME')
       : ok('sessions', `${sessionsRoot} appears with the first session of Codex`);
   }
-  if (!facts.isDirectory()) {
-    return failed('sessions', `${sessionsRoot} is no directory`, 'move it away, or set CODEX_HOME');
-  }
+  return facts.isDirectory()
+    ? ok('sessions', sessionsRoot)
+    : failed('sessions', `${sessionsRoot} is no directory`, 'move it away, or set CODEX_HOME');
+}
+
+/** Also where nothing is, or no directory: that is no matter of permissions. */
+function isReadable(folder: string): boolean {
   try {
-    readdirSync(sessionsRoot);
-    return ok('sessions', sessionsRoot);
-  } catch {
-    const advice = `run: chmod u+rx ${sessionsRoot}`;
-    return failed('sessions', `${sessionsRoot} cannot be read`, advice);
+    readdirSync(folder);
+    return true;
+  } catch (error) {
+    return !(error instanceof Error && 'code' in error && error.code === 'EACCES');
   }
 }
 

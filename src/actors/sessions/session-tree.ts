@@ -236,10 +236,11 @@ export class SessionTree {
   }
 }
 
+/** One that may not be looked at counts: its listing says why nobody sees what is in it. */
 function isRoot(path: string): boolean {
   try {
     return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
   } catch {
-    return false;
+    return true;
   }
 }

@@ -186,6 +186,24 @@ test.skipIf(process.platform === 'win32')(
   },
 );
 
+test.skipIf(process.platform === 'win32')(
+  'a home of Codex that may not be entered fails the watch with the reason, until it may',
+  async () => {
+    const session = createSession(folder.path);
+    session.user('hello');
+    const isRoot = process.getuid?.() === 0;
+    chmodSync(folder.path, 0o000);
+    using _ = asNobody(isRoot);
+    await using watch = startSessions({ root, retryDelay: 50 });
+    await watch.until(() => watch.status().state === 'failed');
+    expect(watch.status().lastError).toContain(`${root} cannot be read (EACCES)`);
+    asRoot(isRoot, () => chmodSync(folder.path, 0o755));
+    await watch.until(() => watch.mirror.texts(session.threadId).length === 1);
+    await watch.settled();
+    expect(watch.status().lastError).toBeNull();
+  },
+);
+
 test('cursors that cannot be had fail the scan, and it is tried again', async () => {
   const session = createSession(folder.path);
   session.user('one');
