@@ -118,7 +118,7 @@ function parseModification(value: unknown): QuerySetModification {
         type: 'Add',
         queryId,
         journal: optionalString(modification, 'journal'),
-        ...parseCall(modification, canonicalJson),
+        ...parseCall(modification, (args) => canonicalJson(args)),
       };
     case 'Remove':
       return { type: 'Remove', queryId };

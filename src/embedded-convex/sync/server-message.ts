@@ -41,7 +41,7 @@ export function encodeActionResponse(requestId: number, answer: ActionResult): s
   return `{"type":"ActionResponse","requestId":${requestId},${encodeAnswer(answer)}}`;
 }
 
-/** `baseVersion` is the identity version that the client's queries are shown with. */
+/** `baseVersion` is that of the last token that was taken; the client ignores older ones. */
 export function encodeAuthError(error: string, baseVersion: number, attempted: boolean): string {
   return JSON.stringify({
     type: 'AuthError',

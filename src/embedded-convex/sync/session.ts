@@ -325,7 +325,7 @@ export class Session {
     this.close();
     if (error instanceof AuthenticationError) {
       const message = `${error.code}: ${error.message}`;
-      this.#socket.send(encodeAuthError(message, this.#version.identity, error.whileUpdating));
+      this.#socket.send(encodeAuthError(message, this.#received.identity, error.whileUpdating));
       this.#socket.close();
       return;
     }

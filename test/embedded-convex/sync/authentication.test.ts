@@ -106,6 +106,30 @@ test('a refused token leaves the identity version where it was', async () => {
   expect((await client.closed).code).toBe(1005);
 });
 
+test('a token refused before the client was shown the one before names that one, or would be ignored', async () => {
+  const gate = Promise.withResolvers<void>();
+  await using slow = await startBackend({
+    verifyIdentity,
+    wrap: (executor) => ({
+      ...executor,
+      queries: async (requests) => {
+        await gate.promise;
+        return executor.queries(requests);
+      },
+    }),
+  });
+  using client = await rawClient(slow.url);
+  const authenticate = { type: 'Authenticate', tokenType: 'User' };
+  client.send(
+    connect(),
+    { ...authenticate, baseVersion: 0, value: token('ann') },
+    modify(0, add(0, 'whoami', {})),
+    { ...authenticate, baseVersion: 1, value: token('nobody') },
+  );
+  expect(await client.next()).toMatchObject({ type: 'AuthError', baseVersion: 1 });
+  gate.resolve();
+});
+
 test('a token that runs out ends even a connection on which nothing happens', async () => {
   expiresAt = Date.now() + 150;
   using client = await rawClient(backend.url);

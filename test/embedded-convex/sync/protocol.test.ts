@@ -214,6 +214,18 @@ test('clients that do not know parts get a large transition in one piece', async
   });
 });
 
+test('arguments of very many levels fail their function, and nothing else', async () => {
+  const text = `{"value":${'['.repeat(20_000)}${']'.repeat(20_000)}}`;
+  using client = await rawClient(backend.url);
+  const query = JSON.stringify(modify(0, add(0, 'echo', {})));
+  const call = JSON.stringify(mutation(0, 'nothing', {}));
+  client.send(query.replace('[{}]', `[${text}]`), call.replace('[{}]', `[${text}]`));
+  expect(await client.nextChanges()).toMatchObject([
+    { type: 'QueryFailed', errorMessage: expect.stringContaining('arguments for rooms:echo') },
+  ]);
+  expect(await client.next('MutationResponse')).toMatchObject({ success: false });
+});
+
 test('an admin may call internal functions, and act as somebody', async () => {
   using client = await rawClient(backend.url);
   const authenticate = {
