@@ -43,7 +43,7 @@ export interface FileCursor {
   threadId?: string;
   quarantine: QuarantinedLine[];
   parserVersion: number;
-  /** The file was found to be gone, and its thread says so. */
+  /** The file was found to be gone. */
   deleted?: true;
 }
 
