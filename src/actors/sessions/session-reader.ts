@@ -101,6 +101,11 @@ export class SessionReader {
         await this.#checkUnchanged(this.#file, length);
         const parser = (this.#parser ??= this.#openParser(live, length));
         const batch = await this.#readBatch(this.#file, parser, length);
+        if (parser.state.parsedTo < this.#cursor.offset) {
+          // It was cut since its length was looked at.
+          this.#startOver();
+          continue;
+        }
         const isThere = presence !== 'deleted';
         if (parser.state.parsedTo > this.#cursor.offset || (isThere && this.#owesCursor)) {
           const about = { length, live, isThere };

@@ -7,11 +7,14 @@ import {
   renameSync,
   rmSync,
   statSync,
+  truncateSync,
   writeFileSync,
 } from 'node:fs';
 import { basename, join } from 'node:path';
 import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { FileParser } from '../../../src/actors/sessions/line-parser.ts';
+import { createRolloutReader } from '../../../src/codex/rollout/create-rollout-reader.ts';
 import { Mirror, startSessions, type SessionsHarness } from '../../support/sessions-harness.ts';
 import { createSession, type SessionWriter } from '../../support/session-writer.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
@@ -243,6 +246,28 @@ test('what is read of a file that has moved on does not say that it is where it 
   expect(four.filter(({ thread }) => thread.rolloutPath === session.path)).toEqual([]);
   // Nor when it is back later, and nothing but the cursors can tell where it was last.
   expect(four.filter(({ cursor }) => cursor?.path === session.path)).toEqual([]);
+});
+
+test('a session that is cut while it is read where it has moved has nothing set aside beyond its end', async () => {
+  const { size } = statSync(session.path);
+  appendFileSync(session.path, 'nobody understands this\n');
+  const path = join(folder.path, 'archived_sessions', basename(session.path));
+  await using watch = startSessions({
+    root,
+    openParser: ({ path: opened }) => {
+      if (opened === path) truncateSync(path, size);
+      return new FileParser(createRolloutReader({ path: opened }), 1);
+    },
+    parserVersion: 1,
+  });
+  const setAside = (at: string) => watch.mirror.cursors.get(at)?.quarantine.length;
+  await watch.until(() => setAside(session.path) === 1);
+  await watch.settled();
+  archive();
+  await watch.until(() => places(watch) === path);
+  await watch.settled();
+  expect(setAside(path)).toBe(0);
+  expect(watch.mirror.cursors.get(path)).toMatchObject({ offset: size, generation: 1 });
 });
 
 test('a file that is back after its end was read elsewhere has its cursor there', async () => {
