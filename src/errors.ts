@@ -69,6 +69,11 @@ export const catalogue = {
     message: 'Codex was not found; install it with "npm install -g @openai/codex" or set CODEX_BIN',
   },
   codex_failed: { retryable: false, message: 'Codex ended with an error' },
+  codex_without_turn: {
+    retryable: false,
+    message:
+      'Codex ended without having begun its turn; see that CODEX_BIN names a Codex, 0.44 or later ("oa-bridge doctor")',
+  },
   run_interrupted: { retryable: false, message: 'The run was interrupted' },
   run_timed_out: { retryable: false, message: 'The run was ended for taking too long' },
   run_taken: {

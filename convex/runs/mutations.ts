@@ -1,4 +1,4 @@
-import { v } from 'convex/values';
+import { v, type ObjectType } from 'convex/values';
 import type { Doc } from '../_generated/dataModel.js';
 import type { MutationCtx } from '../_generated/server.js';
 import { withdrawOf } from '../approvals/mutations.ts';
@@ -173,7 +173,8 @@ async function machineOf(
 /**
  * Takes a run, the named one or else the oldest that waits, so that no second
  * machine starts it too. Null when there is nothing to take. Taking one's own
- * run again only prolongs the lease.
+ * run again only prolongs the lease. With its first run a thread of nobody's becomes
+ * the machine's: there its session is, and the runs behind it go on in that.
  */
 export const lease = defineMutation({
   args: {
@@ -187,7 +188,9 @@ export const lease = defineMutation({
     const now = Date.now();
     const run =
       runId === undefined ? await nextPending(ctx, machineId) : await runNamed(ctx, runId);
-    if (run === null || !mayTake(run, machineId, now)) return null;
+    if (run === null || !(await mayTake(ctx, run, machineId, now))) return null;
+    const thread = await ctx.db.get(run.threadDocId);
+    if (thread?.machineId === '') await ctx.db.patch(thread._id, { machineId });
     const taken = {
       status: 'processing' as const,
       machineId,
@@ -216,25 +219,24 @@ const NOTHING_SEEN = Object.fromEntries(
   Object.keys(runProgress).map((field) => [field, undefined]),
 );
 
+/** How a run ended, and what was seen of it before. */
+const end = {
+  runId: v.id('runs'),
+  exitCode: v.optional(v.number()),
+  usage: v.optional(tokenUsage),
+  progress: v.optional(v.object(runProgress)),
+};
+
 /** Each of these ends a run once; true when this call was the one that did. */
 export const complete = defineMutation({
-  args: {
-    runId: v.id('runs'),
-    exitCode: v.optional(v.number()),
-    usage: v.optional(tokenUsage),
-  },
+  args: end,
   returns: v.boolean(),
   handler: async (ctx, { runId, ...facts }) =>
     await settle(ctx, runId, { status: 'done', ...facts }),
 });
 
 export const fail = defineMutation({
-  args: {
-    runId: v.id('runs'),
-    error: v.string(),
-    exitCode: v.optional(v.number()),
-    usage: v.optional(tokenUsage),
-  },
+  args: { ...end, error: v.string() },
   returns: v.boolean(),
   handler: async (ctx, { runId, ...facts }) =>
     await settle(ctx, runId, { status: 'error', ...facts }),
@@ -242,11 +244,9 @@ export const fail = defineMutation({
 
 export const interrupt = defineMutation({
   args: {
-    runId: v.id('runs'),
+    ...end,
     /** Who or what ended it, when it was not its user. */
     error: v.optional(v.string()),
-    exitCode: v.optional(v.number()),
-    usage: v.optional(tokenUsage),
   },
   returns: v.boolean(),
   handler: async (ctx, { runId, ...facts }) =>
@@ -256,13 +256,18 @@ export const interrupt = defineMutation({
 async function settle(
   ctx: MutationCtx,
   runId: Doc<'runs'>['_id'],
-  end: Pick<Doc<'runs'>, 'status' | 'error' | 'exitCode' | 'usage'>,
+  {
+    progress: seen,
+    ...facts
+  }: Pick<Doc<'runs'>, 'status' | 'error' | 'exitCode' | 'usage'> & {
+    progress?: ObjectType<typeof runProgress>;
+  },
 ): Promise<boolean> {
   const run = await runNamed(ctx, runId);
   if (run.status !== 'pending' && run.status !== 'processing') return false;
   const now = Date.now();
   const over = { state: undefined, pid: undefined, holder: undefined, leaseUntil: undefined };
-  await ctx.db.patch(runId, { ...end, ...over, endedAt: now, updatedAt: now });
+  await ctx.db.patch(runId, { ...seen, ...facts, ...over, endedAt: now, updatedAt: now });
   await withdrawOf(ctx, runId);
   return true;
 }
@@ -276,15 +281,23 @@ async function nextPending(ctx: MutationCtx, machineId: string): Promise<Doc<'ru
     .query('runs')
     .withIndex('by_status', (q) => q.eq('status', 'pending'))
     .take(MAX_PENDING_SCANNED);
-  return waiting.find((run) => isFor(run, machineId)) ?? null;
+  for (const run of waiting) if (await isFor(ctx, run, machineId)) return run;
+  return null;
 }
 
-function mayTake(run: Doc<'runs'>, machineId: string, now: number): boolean {
-  if (run.status === 'pending') return isFor(run, machineId);
+async function mayTake(
+  ctx: MutationCtx,
+  run: Doc<'runs'>,
+  machineId: string,
+  now: number,
+): Promise<boolean> {
+  if (run.status === 'pending') return await isFor(ctx, run, machineId);
   if (run.status !== 'processing') return false;
   return run.machineId === machineId || (run.leaseUntil ?? 0) < now;
 }
 
-function isFor(run: Doc<'runs'>, machineId: string): boolean {
-  return run.machineId === undefined || run.machineId === machineId;
+async function isFor(ctx: MutationCtx, run: Doc<'runs'>, machineId: string): Promise<boolean> {
+  if (run.machineId !== undefined) return run.machineId === machineId;
+  const ofThread = (await ctx.db.get(run.threadDocId))?.machineId ?? '';
+  return ofThread === '' || ofThread === machineId;
 }

@@ -95,6 +95,8 @@ export interface RunOutcome {
   signal: string | null;
   error?: { code: BridgeError['code']; message: string };
   usage?: TokenUsage;
+  /** All that was seen of it; of a run of an earlier life its row has that already. */
+  facts?: RunFacts;
   /** The run is another machine's, or was over already: its row is not ours to write. */
   taken?: true;
 }

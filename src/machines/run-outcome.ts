@@ -65,7 +65,8 @@ export function verdictOn({
   if (stop !== null && stop.kind !== 'settled') return stop.kind;
   // An approval that was answered with "cancel" ends the turn.
   if (turn?.status === 'interrupted') return 'interrupted';
-  return exit?.exitCode === 0 && turn === null ? 'completed' : 'failed';
+  // Without a turn nothing was done, whatever the exit code says.
+  return 'failed';
 }
 
 export function outcomeOf(context: CodexRunContext): RunOutcome {
@@ -80,6 +81,7 @@ export function outcomeOf(context: CodexRunContext): RunOutcome {
     signal: exit?.signal ?? null,
     ...(error === null ? {} : { error: { code: error.code, message: error.message } }),
     ...(usage === undefined ? {} : { usage }),
+    facts: factsOf(context),
     ...(taken ? { taken } : {}),
   };
 }
@@ -101,11 +103,19 @@ function explanationOf(context: CodexRunContext, state: RunOutcome['state']): Br
     return new BridgeError('run_interrupted', `${reason}${unkillable}`);
   }
   if (state === 'timedOut') return new BridgeError('run_timed_out', `${stop?.reason}${unkillable}`);
-  const ending =
-    exit?.signal == null
-      ? `it ended with code ${exit?.exitCode ?? 'unknown'}`
-      : `it was ended by ${exit.signal}`;
-  return new BridgeError('codex_failed', turn?.error ?? exit?.error ?? ending);
+  const reason = turn?.error ?? exit?.error;
+  if (exit?.exitCode !== 0 || turn !== null) {
+    return new BridgeError('codex_failed', reason ?? endingOf(exit));
+  }
+  return context.turnAt === null
+    ? new BridgeError('codex_without_turn', reason ?? endingOf(exit))
+    : new BridgeError('codex_failed', reason ?? 'it ended before its turn did');
+}
+
+function endingOf(exit: ProcessExit | null): string {
+  return exit?.signal == null
+    ? `it ended with code ${exit?.exitCode ?? 'unknown'}`
+    : `it was ended by ${exit.signal}`;
 }
 
 export function factsOf(context: CodexRunContext): RunFacts {

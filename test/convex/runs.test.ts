@@ -57,7 +57,37 @@ describe('runs:enqueue', () => {
   });
 });
 
+it('an end brings with it what was seen before, and takes none of what is known', async () => {
+  const { convex, runId, run, lease } = await queued();
+  await lease(MACHINE);
+  const progress = { state: 'running', pid: 7, spawnedAt: 1, evidence: { what: 'x', at: 3 } };
+  await convex.mutation(api.runs.progress, { machineId: MACHINE, runId, progress });
+  const seen = { sessionId: 's1', sessionAt: 2, pid: 7 };
+  await convex.mutation(api.runs.complete, { runId, exitCode: 0, progress: seen });
+  const { sessionId, spawnedAt, sessionAt, pid, state, evidence } = (await run()) ?? {};
+  expect({ sessionId, spawnedAt, sessionAt, evidence }).toEqual({
+    sessionId: 's1',
+    spawnedAt: 1,
+    sessionAt: 2,
+    evidence: { what: 'x', at: 3 },
+  });
+  expect([pid, state]).toEqual([undefined, undefined]);
+});
+
 describe('runs:lease', () => {
+  it('makes a thread of nobody the machine’s that takes its first run, and so those behind it', async () => {
+    const { convex, threadDocId, lease } = await queued();
+    const behind = await convex.mutation(api.runs.enqueue, { threadDocId, text: 'and test it' });
+    const takeIt = async (machineId: string) =>
+      await convex.mutation(api.runs.lease, { machineId, runId: behind.runId, leaseMs: 1_000 });
+    const takeAny = async (machineId: string) =>
+      await convex.mutation(api.runs.lease, { machineId, leaseMs: 1_000 });
+    await lease(MACHINE);
+    expect(await takeIt('machine-2')).toBeNull();
+    expect(await takeAny('machine-2')).toBeNull();
+    expect(await takeIt(MACHINE)).toMatchObject({ text: 'and test it', machineId: MACHINE });
+  });
+
   it('gives a run to one machine only, until its lease is over', async () => {
     vi.useFakeTimers({ toFake: ['Date'] });
     const { lease } = await queued();

@@ -53,6 +53,7 @@ beforeAll(async () => {
     'show your environment': [[shell('env')], [say('Shown.')]],
     'be slow': [[say('Wait'), hold('slow'), say('for it')]],
     'run for long': [[shell('echo started; sleep 300 & wait', 60_000)], [say('Never.')]],
+    'leave behind': [[shell('nohup sleep 300 & wait', 1_000)], [hold('left behind')]],
     'be refused': [[refuse(400, 'no such model')]],
     'be overloaded': [[refuse(500, 'busy')]],
     'break down': [[fail('the model broke')]],
@@ -215,6 +216,24 @@ describe('a run that is ended', () => {
       }
     },
   );
+});
+
+test('a run that is killed by somebody else takes its commands with it', async () => {
+  const running = run('leave behind');
+  // By then its command has been going on for a second.
+  await model.reached('left behind');
+  const { pid } = await running.told('process.spawned');
+  const table = await listProcesses();
+  const commands = table.filter((row) => row.pid !== pid && belongsTo(row.pid, pid, table));
+  expect(commands.length).toBeGreaterThanOrEqual(2);
+  // With its launcher, if it has one; its commands have groups of their own.
+  process.kill(-pid, 'SIGKILL');
+  expect(await running.told('process.exited')).toMatchObject({ signal: 'SIGKILL' });
+  for (const command of commands) {
+    await until(`${command.pid} is gone`, async () => {
+      return (await findProcess(command.pid))?.startedAt !== command.startedAt;
+    });
+  }
 });
 
 test('a run by hand, outside of any bridge, works on the same home', async () => {

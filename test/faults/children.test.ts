@@ -1,6 +1,7 @@
 /** A Codex that misbehaves, under the real daemon: each run has one clear end, and nothing else notices. */
 import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { makeFunctionReference } from 'convex/server';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { BridgeConnection } from '../../src/control/connect-bridge.ts';
 import type { RunFrame } from '../../src/control/frames.ts';
@@ -10,6 +11,11 @@ import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const session = `echo '{"type":"thread.started","thread_id":"01a21610-1106-7890-9203-3f18b838f17d"}'`;
 const turn = `echo '{"type":"turn.started"}'; echo '{"type":"turn.completed","usage":{}}'`;
+const enqueue = makeFunctionReference<
+  'mutation',
+  { threadDocId: string; text: string },
+  { runId: string }
+>('runs:enqueue');
 const PARTS = new Set(['runs', 'gateway', 'convexLink', 'convexWriter', 'sessionsWatch']);
 const ENDS = ['completed', 'failed', 'interrupted', 'timedOut'];
 
@@ -110,6 +116,16 @@ describe('a program that', () => {
         error: { code: 'codex_failed', message: 'Codex ended with an error: Error: no licence' },
       });
     }
+    await expectNothingElseNoticed();
+  });
+
+  test('prints nonsense and ends well has not done the run, and it is said what to look at', async () => {
+    install('echo "hello, I am no Codex"', 'exit 0');
+    expect(await endOf(await submit())).toMatchObject({
+      state: 'failed',
+      exitCode: 0,
+      error: { code: 'codex_without_turn', message: expect.stringContaining('oa-bridge doctor') },
+    });
     await expectNothingElseNoticed();
   });
 
@@ -225,8 +241,17 @@ describe('a prompt', () => {
     await expect(submit('')).rejects.toMatchObject({ code: 'invalid_request' });
     await expect(submit(' \n')).rejects.toMatchObject({ code: 'invalid_request' });
     await expect(submit('x'.repeat(1_000_001))).rejects.toMatchObject({ code: 'invalid_request' });
+    await expect(submit('x'.repeat(2_000_000))).rejects.toMatchObject({ code: 'too_large' });
+    const byApp = app.client.mutation(enqueue, {
+      threadDocId: thread,
+      text: 'x'.repeat(2_000_000),
+    });
+    await expect(byApp).rejects.toMatchObject({ data: { code: 'text_too_long' } });
     await expect(bridge.request('run.status', { runId: 'nobody' })).rejects.toMatchObject({
       code: 'not_found',
     });
+    // On the same connection, as if nothing had been.
+    install(session, turn);
+    expect(await endOf(await submit())).toMatchObject({ state: 'completed' });
   });
 });

@@ -41,7 +41,13 @@ test('goes from the queue to its end, and tells each state with what is known', 
   expect(run.state()).toBe('running.settling');
   run.codex(exited(0));
   expect(run.state()).toBe('completed');
-  expect(run.outcome()).toEqual({ runId: 'r1', state: 'completed', exitCode: 0, signal: null });
+  expect(run.outcome()).toEqual({
+    runId: 'r1',
+    state: 'completed',
+    exitCode: 0,
+    signal: null,
+    facts: expect.objectContaining({ resumeId: 's1', spawnedAt: 0, sessionAt: 0 }),
+  });
   const place = { threadId: 't1', cwd: '/w' };
   expect(run.reports).toMatchObject([
     { type: 'run.changed', state: 'preparing', facts: {} },
@@ -208,6 +214,24 @@ describe('a run fails', () => {
     expect(run.outcome()?.error?.message).toBe(`Codex ended with an error: ${said}`);
   });
 
+  test('when it ended with 0 and never began a turn: that was no Codex', async () => {
+    await spawn();
+    run.codex(spawned, exited(0));
+    expect(run.outcome()).toMatchObject({
+      state: 'failed',
+      exitCode: 0,
+      error: { code: 'codex_without_turn', message: expect.stringContaining('CODEX_BIN') },
+    });
+  });
+
+  test('when it ended with 0 in the middle of its turn', async () => {
+    await work();
+    run.codex({ type: 'process.turnStarted' }, exited(0));
+    expect(run.outcome()?.error?.message).toBe(
+      'Codex ended with an error: it ended before its turn did',
+    );
+  });
+
   test('when it ended with 1 although its turn was completed', async () => {
     await work();
     run.codex(turnDone, exited(1));
@@ -248,12 +272,6 @@ describe('a run that takes too long', () => {
     run.codex(exited(null, 'SIGINT'));
     expect(run.outcome()).toMatchObject({ state });
   });
-});
-
-test('a Codex that tells nothing of a turn has done well when it ends with 0', async () => {
-  await spawn();
-  run.codex(spawned, exited(0));
-  expect(run.outcome()).toMatchObject({ state: 'completed' });
 });
 
 test('the usage of the turn is part of the outcome', async () => {

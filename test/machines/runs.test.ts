@@ -17,8 +17,12 @@ const accepted = (runId: string, threadDocId = 'd1') => ({
   run: row(runId, { threadDocId }),
   threadId: threadDocId,
 });
-const exit = (runId: string, exitCode = 0) =>
-  it.processes.get(runId)?.tell({ type: 'process.exited', exitCode, signal: null });
+/** With 0 when its turn is done. */
+function exit(runId: string, exitCode = 0): void {
+  const codex = it.processes.get(runId);
+  if (exitCode === 0) codex?.tell({ type: 'process.turnEnded', turn: { status: 'completed' } });
+  codex?.tell({ type: 'process.exited', exitCode, signal: null });
+}
 const phases = () => runsSummary(it.snapshot().context);
 const preparing = () => it.preparations.map(({ input }) => input.run.runId);
 

@@ -150,8 +150,9 @@ class AppServerRun implements ChildListener {
     this.#rpc?.abandon();
     const items = this.#reader?.abandon() ?? [];
     if (items.length > 0) this.#send({ type: 'process.items', items, bytes: 0 });
-    // An exit code says how the server ended, not how its turn did.
-    if (!this.#turnEnded && !this.#isStopped && signal === null) {
+    // An exit code says how the server ended, not how its turn did, if it had begun one.
+    const isInTurn = this.#turnId !== undefined && !this.#turnEnded;
+    if (isInTurn && !this.#isStopped && signal === null) {
       const error = this.#lastError ?? 'it ended before its turn did';
       this.#endTurn({ status: 'failed', error });
     }
@@ -203,6 +204,7 @@ class AppServerRun implements ChildListener {
     );
     if (turnStarted !== undefined) this.#turnId ??= turnStarted;
     if (items.length > 0) this.#send({ type: 'process.items', items, bytes });
+    this.#child.showed(items);
     if (pieces.length > 0) this.#send({ type: 'process.pieces', pieces });
     for (const { reason } of problems) {
       this.#child.noteOnce(`a ${method} was not understood: ${reason}`);

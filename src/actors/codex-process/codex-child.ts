@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import type { Writable } from 'node:stream';
 import { execa } from 'execa';
+import type { ThreadItem } from '../../codex/thread-item.ts';
 import { BridgeError, toBridgeError } from '../../errors.ts';
 import type {
   CodexProcessEvent,
@@ -46,6 +47,8 @@ export interface CodexChild {
   note(text: string): void;
   /** As `note`, and not again. */
   noteOnce(text: string): void;
+  /** It has shown these: what a command starts is remembered, for when it is killed by others. */
+  showed(items: readonly ThreadItem[]): void;
   /** Ends it at once. */
   kill(): void;
 }
@@ -55,6 +58,12 @@ export interface CodexChild {
  * what is in the pipe is there at once, so this only covers a busy machine.
  */
 const DRAIN_LIMIT_MS = 1_000;
+
+/**
+ * Milliseconds after a command was begun: it starts at once, and what it starts itself a moment
+ * later. Looking costs some 10 ms.
+ */
+const LOOKS_AT_COMMAND_MS = [30, 300];
 
 type Child = ReturnType<typeof start>;
 
@@ -87,6 +96,12 @@ export function startCodex(
       said.add(text);
       handle.note(text);
     },
+    showed(items) {
+      if (!items.some(isCommandBegun)) return;
+      for (const delay of LOOKS_AT_COMMAND_MS) {
+        setTimeout(() => void (isOver || tree.look()), delay).unref();
+      }
+    },
     kill() {
       if (isOver) return;
       tree.killNow();
@@ -100,7 +115,10 @@ export function startCodex(
   void ended(child).then(async (exit) => {
     isOver = true;
     options.guard.remove(pid);
-    if (isKilled) tree.sweep();
+    if (isKilled || exit.signal !== null) {
+      await tree.look();
+      tree.killNow();
+    }
     await drained(child);
     for (const lines of output) lines.finish();
     child.stdout?.destroy();
@@ -114,6 +132,10 @@ export function startCodex(
     .catch((error: unknown) => handle.note(`not in the ledger: ${String(error)}`))
     .then(() => child.stdin && listener.ready(child.stdin));
   return handle;
+}
+
+function isCommandBegun({ kind, partial }: ThreadItem): boolean {
+  return kind === 'cmd' && partial === true;
 }
 
 function follow(

@@ -82,6 +82,7 @@ class ExecRun implements ChildListener {
     if (resumeId !== undefined) this.#send({ type: 'process.session', resumeId });
     if (items.some(isTurnStart)) this.#send({ type: 'process.turnStarted' });
     if (items.length > 0) this.#send({ type: 'process.items', items, bytes });
+    this.#child.showed(items);
     for (const item of items) {
       if (item.partial === true) this.#open.set(item.key, item);
       else this.#open.delete(item.key);

@@ -5,12 +5,13 @@
  */
 import { execa } from 'execa';
 import type { KillSignal } from '../../machines/codex-process-events.ts';
-import { descendantsOf, listProcesses } from './process-table.ts';
+import { descendantsOf, listProcesses, type ProcessRow } from './process-table.ts';
 
 export class ProcessTree {
   readonly #pid: number;
-  /** Process groups seen below; they stay known when their parents are gone. */
-  readonly #groups = new Set<number>();
+  /** What was seen below and is still there: it stays known when its parents are gone. */
+  readonly #below = new Map<number, ProcessRow>();
+  #lookedAt = -Infinity;
 
   /** `pid` must lead a process group. */
   constructor(pid: number) {
@@ -26,30 +27,48 @@ export class ProcessTree {
       await endOnWindows(this.#pid);
       return;
     }
-    if (signal !== 'SIGINT') await this.#look();
+    if (signal !== 'SIGINT') await this.look();
     signalGroup(this.#pid, signal);
     if (signal === 'SIGINT') return;
-    for (const group of this.#groups) signalGroup(group, signal);
+    for (const group of this.#groups()) signalGroup(group, signal);
   }
 
-  /** Ends what the process has left behind, as far as it was seen. At once. */
-  sweep(): void {
-    for (const group of this.#groups) signalGroup(group, 'SIGKILL');
+  /**
+   * Remembers what is below: when somebody else has killed the process, nobody can tell any more
+   * what it had started.
+   */
+  async look(): Promise<void> {
+    const table = await listProcesses().catch(() => null);
+    if (table === null) return;
+    const there = new Map(table.map((row) => [row.pid, row.startedAt]));
+    for (const { pid, startedAt } of this.#below.values()) {
+      if (there.get(pid) !== startedAt) this.#below.delete(pid);
+    }
+    // A launcher may be gone whose Codex is still there, in the same group.
+    const roots = table.filter(({ pid, group }) => pid === this.#pid || group === this.#pid);
+    for (const row of roots.flatMap(({ pid }) => descendantsOf(pid, table))) {
+      this.#below.set(row.pid, row);
+    }
+    this.#lookedAt = performance.now();
   }
 
-  /** For when there is no time to look around. */
+  /** Ends it with what it has left behind, as far as that was seen. At once. */
   killNow(): void {
     signalGroup(this.#pid, 'SIGKILL');
-    this.sweep();
+    for (const group of this.#groups()) signalGroup(group, 'SIGKILL');
   }
 
-  async #look(): Promise<void> {
-    const own = new Set([this.#pid, process.pid]);
-    for (const row of descendantsOf(this.#pid, await listProcesses().catch(() => []))) {
-      if (!own.has(row.group)) this.#groups.add(row.group);
-    }
+  /** None after a while: their numbers may be others' by then. */
+  #groups(): Set<number> {
+    if (performance.now() - this.#lookedAt > FRESH_MS) return new Set();
+    const groups = new Set([...this.#below.values()].map(({ group }) => group));
+    for (const own of [this.#pid, process.pid]) groups.delete(own);
+    return groups;
   }
 }
+
+/** The ladder of signals is shorter than this, and looks at each step. */
+const FRESH_MS = 10_000;
 
 /** Whether there was such a group. */
 export function signalGroup(group: number, signal: KillSignal | 0): boolean {

@@ -85,7 +85,7 @@ async function endLeftover(entry: Entry, patienceMs: number): Promise<boolean> {
     await tree.signal(signal);
     if (await isGone(entry, patienceMs)) break;
   }
-  tree.sweep();
+  tree.killNow();
   return true;
 }
 

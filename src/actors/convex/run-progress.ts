@@ -36,13 +36,13 @@ export function runProgress(connection: Pick<ConvexConnection, 'mutation'>, mach
   });
 }
 
-function progressOf(frame: RunFrame) {
-  const { state, evidence, cwd, driver, pid, resumeId, holder } = frame;
-  const { spawnedAt, sessionAt, turnAt } = frame;
+/** What a row has of what was seen of a run. */
+export function progressOf(seen: Partial<RunFrame>) {
+  const { state, evidence, cwd, driver, pid, resumeId, holder } = seen;
+  const { spawnedAt, sessionAt, turnAt } = seen;
   return {
-    state,
     // Before Codex has told it, it is only what was asked for.
     ...defined({ sessionId: sessionAt === undefined ? undefined : resumeId }),
-    ...defined({ evidence, cwd, driver, pid, holder, spawnedAt, sessionAt, turnAt }),
+    ...defined({ state, evidence, cwd, driver, pid, holder, spawnedAt, sessionAt, turnAt }),
   };
 }

@@ -16,6 +16,7 @@ import type { RunProject, RunThread } from '../codex-process/prepare-run.ts';
 import type { ConvexConnection } from './connection.ts';
 import type { PromptKeep } from './prompt-keep.ts';
 import type { Redaction } from './redaction.ts';
+import { progressOf } from './run-progress.ts';
 
 /**
  * Milliseconds that a run is ours beyond the longest that it may take: for preparing and
@@ -132,24 +133,22 @@ export function openRuns(connection: ConvexConnection, { prompts }: PromptOption
 /** Writes how a run ended. Doing it again changes nothing: the first end stands. */
 export function settleRow(connection: ConvexConnection, { redaction }: PromptOptions) {
   return fromPromise<void, RunOutcome>(async ({ input }) => {
-    const { state, error, exitCode, usage } = input;
-    // Ids of the table come from Convex itself.
-    const runId = input.runId as Id<'runs'>;
-    const exit = exitCode === null ? {} : { exitCode };
-    const spent = usage === undefined ? {} : { usage };
+    const { state, error, exitCode, usage, facts } = input;
+    const end = {
+      // Ids of the table come from Convex itself.
+      runId: input.runId as Id<'runs'>,
+      ...defined({ exitCode, usage }),
+      // Of a short run the end may come before its progress was written.
+      ...(facts === undefined ? {} : { progress: progressOf(facts) }),
+    };
     // It may be what Codex complained of last.
     const reason = redaction.text(error?.message ?? state);
     if (state === 'completed') {
-      await connection.mutation(api.runs.complete, { runId, ...exit, ...spent });
+      await connection.mutation(api.runs.complete, end);
     } else if (state === 'interrupted') {
-      await connection.mutation(api.runs.interrupt, {
-        runId,
-        error: reason,
-        ...exit,
-        ...spent,
-      });
+      await connection.mutation(api.runs.interrupt, { ...end, error: reason });
     } else {
-      await connection.mutation(api.runs.fail, { runId, error: reason, ...exit, ...spent });
+      await connection.mutation(api.runs.fail, { ...end, error: reason });
     }
   });
 }
