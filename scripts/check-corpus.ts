@@ -169,7 +169,7 @@ function joined(
   }[order];
   for (const step of steps) step();
   const prompt = ({ key }: ThreadItem) => key !== 'run/r/prompt';
-  store.ingest(sightings.leftover().filter(prompt));
+  store.ingest(sightings.leftover(Date.now()).filter(prompt));
   return store;
 }
 

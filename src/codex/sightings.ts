@@ -53,6 +53,8 @@ export class Sightings {
   #promptClaimed = false;
   /** One process, one prompt: what begins after its turn has ended is somebody else's. */
   #turnEnded = false;
+  /** When it was over: its stream shows nothing more, and what begins later is somebody else's too. */
+  #settledAt: number | undefined;
 
   constructor(run: SightedRun, restored?: readonly ThreadItem[]) {
     this.#run = run;
@@ -73,18 +75,16 @@ export class Sightings {
   /**
    * The run has ended and its file has been read: what only one side saw, as final.
    * The file may still be late: what it brings afterwards claims its row as before.
+   * `now` is in milliseconds since the epoch.
    */
-  leftover(): ThreadItem[] {
+  leftover(now: number): ThreadItem[] {
+    this.#settledAt ??= now;
     const begun = [...this.#begun.values()].map((item) => this.#settledCall(item));
     this.#begun.clear();
     // The stream has ended, and will not show these.
     this.#ahead = [];
     const unclaimed = [...this.#rows.values()].filter((row) => !row.filed);
-    const turns = [...this.#openTurns.values()].map((turn) => ({
-      ...interrupted(turn),
-      // Its end may yet be in the file, and shall replace this.
-      partial: true,
-    }));
+    const turns = [...this.#openTurns.values()].map(presumedOver);
     return [
       ...this.#settledPrompt(),
       ...begun,
@@ -158,14 +158,18 @@ export class Sightings {
     if (item.kind === 'turn') this.#noteTurn(item);
     const known = this.#filed.get(item.key);
     if (known) return [this.#ofRun(item, known.claims)];
-    if (item.partial && item.kind !== 'turn') {
-      this.#begun.set(item.key, item);
-      return [];
-    }
+    if (item.partial && item.kind !== 'turn') return this.#begunInFile(item);
     this.#begun.delete(item.key);
     const claims = this.#claim(item);
     this.#filed.set(item.key, claims === undefined ? {} : { claims });
-    return [this.#ofRun(item, claims)];
+    const isLate = item.partial === true && this.#settledAt !== undefined;
+    return [this.#ofRun(isLate ? presumedOver(item) : item, claims)];
+  }
+
+  #begunInFile(call: ThreadItem): ThreadItem[] {
+    if (this.#settledAt !== undefined) return [{ ...this.#settledCall(call), partial: true }];
+    this.#begun.set(call.key, call);
+    return [];
   }
 
   #claim(item: ThreadItem): string | undefined {
@@ -243,13 +247,18 @@ export class Sightings {
   }
 
   #isOfRun({ key, kind, turnId, ts }: ThreadItem): boolean {
-    if (turnId === undefined) return !this.#turnEnded && ts >= this.#run.startedAt;
+    if (turnId === undefined) return this.#isOfItsTime(ts);
     const known = this.#turns.get(turnId);
     if (known !== undefined) return known;
     const began = kind === 'turn' && key === turnId ? ts : (timeOfUuid(turnId) ?? ts);
-    const isOfRun = !this.#turnEnded && began >= this.#run.startedAt;
+    const isOfRun = this.#isOfItsTime(began);
     this.#turns.set(turnId, isOfRun);
     return isOfRun;
+  }
+
+  #isOfItsTime(ts: number): boolean {
+    const isBefore = ts < this.#run.startedAt;
+    return !isBefore && !this.#turnEnded && ts <= (this.#settledAt ?? Infinity);
   }
 
   #noteTurn(turn: ThreadItem): void {
@@ -294,6 +303,11 @@ function release(row: StreamedRow): void {
 
 function isOpen(item: ThreadItem): boolean {
   return item.partial === true || item.data?.['status'] === 'in_progress';
+}
+
+/** Its end may yet be in the file, and shall replace this. */
+function presumedOver(item: ThreadItem): ThreadItem {
+  return { ...interrupted(item), partial: true };
 }
 
 function settled(item: ThreadItem): ThreadItem {

@@ -6,6 +6,8 @@ import { finalItems, fixture, readExec, readRollout } from '../support/codex-fil
 import { RowStore } from '../support/row-store.ts';
 
 const RUN = { runId: 'r', startedAt: 1_000 };
+/** When what is left is settled. */
+const NOW = 9_000;
 /** The same interleavings every time. */
 const SEED = { seed: 20_261_123, numRuns: 150 };
 
@@ -112,7 +114,7 @@ describe.each(SCENARIOS)('%s', (scenario) => {
         });
         const left = provisionalRows(store).map(({ key }) => key);
         expect(left.toSorted()).toEqual(streamOnly.toSorted());
-        store.ingest(sightings.leftover());
+        store.ingest(sightings.leftover(NOW));
         expect(provisionalRows(store)).toEqual([]);
         expectRowsOfFile(store, recorded, streamOnly);
       }),
@@ -151,7 +153,7 @@ describe.each(SCENARIOS)('%s', (scenario) => {
             crashed();
           },
         });
-        store.ingest(sightings.leftover());
+        store.ingest(sightings.leftover(NOW));
         const expected = finalItems(recorded.file.flat()).map(({ key }) => key);
         const keys = store.rows.map(({ fields }) => fields.key);
         expect(keys.filter((key) => !streamOnly.includes(key)).toSorted()).toEqual(
@@ -231,7 +233,7 @@ test('another text is another item', () => {
   sightings.streamed([message('run/r/0', 'yes', streamed)]);
   const [filed] = sightings.filed([message('t/a', 'no', inTurn)]);
   expect(filed?.claims).toBeUndefined();
-  expect(sightings.leftover().map(({ key, provisional }) => [key, provisional])).toEqual([
+  expect(sightings.leftover(NOW).map(({ key, provisional }) => [key, provisional])).toEqual([
     ['run/r/prompt', undefined],
     ['run/r/0', undefined],
   ]);
@@ -268,7 +270,7 @@ test('the same command twice at once: each row ends with one output, whoever is 
         streamed: (items) => store.ingest(sightings.streamed(items)),
         filed: (items) => store.ingest(sightings.filed(items)),
       });
-      store.ingest(sightings.leftover());
+      store.ingest(sightings.leftover(NOW));
       expect(store.rows).toHaveLength(3);
       expect(store.row('t/a')?.fields.data?.['output']).toBe('first');
       expect(store.row('t/b')?.fields.data?.['output']).toBe('second, and longer');
@@ -282,7 +284,7 @@ test('a command whose end only the stream saw keeps it', () => {
   const sightings = createSightings(RUN);
   store.ingest(sightings.streamed([command('run/r/0', 'done', streamed)]));
   store.ingest(sightings.filed([turn('t', 1_500), command('t/a', null, inTurn)]));
-  store.ingest(sightings.leftover());
+  store.ingest(sightings.leftover(NOW));
   expect(statuses(store, 'cmd')).toEqual([['t/a', 'completed']]);
   expect(statuses(store, 'turn')).toEqual([['t', 'interrupted']]);
 });
@@ -292,14 +294,14 @@ test('a command that neither side saw end was interrupted', () => {
   const sightings = createSightings(RUN);
   store.ingest(sightings.streamed([command('run/r/0', null, streamed)]));
   store.ingest(sightings.filed([command('t/a', null, inTurn)]));
-  store.ingest(sightings.leftover());
+  store.ingest(sightings.leftover(NOW));
   expect(statuses(store, 'cmd')).toEqual([['t/a', 'interrupted']]);
 });
 
 test('a call that the stream was too busy to show comes from the file', () => {
   const sightings = createSightings(RUN);
   expect(sightings.filed([command('t/a', null, inTurn)])).toEqual([]);
-  expect(sightings.leftover().at(-1)).toMatchObject({
+  expect(sightings.leftover(NOW).at(-1)).toMatchObject({
     key: 't/a',
     data: { status: 'interrupted' },
   });
@@ -309,7 +311,7 @@ test('a file that is read late still claims the rows that were settled', () => {
   const store = storeWithPrompt();
   const sightings = createSightings(RUN);
   store.ingest(sightings.streamed([message('run/r/0', 'done', streamed)]));
-  store.ingest(sightings.leftover());
+  store.ingest(sightings.leftover(NOW));
   expect(provisionalRows(store)).toEqual([]);
   expect(store.row(PROMPT.key)?.fields.text).toBe(PROMPT.text);
   const prompt = message('t/u', 'as Codex wrote it', { ...inTurn, role: 'user' });
@@ -321,8 +323,28 @@ test('the end of a turn that the file brings late replaces what was assumed', ()
   const store = storeWithPrompt();
   const sightings = createSightings(RUN);
   store.ingest(sightings.filed([turn('t', 1_500)]));
-  store.ingest(sightings.leftover());
+  store.ingest(sightings.leftover(NOW));
   expect(statuses(store, 'turn')).toEqual([['t', 'interrupted']]);
   store.ingest(sightings.filed([turn('t', 1_500, 'completed')]));
   expect(statuses(store, 'turn')).toEqual([['t', 'completed']]);
+});
+
+test('a call that the file brings late, of a run that is over, is shown as interrupted until its end comes', () => {
+  const store = storeWithPrompt();
+  const sightings = createSightings(RUN);
+  store.ingest(sightings.leftover(NOW));
+  store.ingest(sightings.filed([turn('t', 1_500), command('t/a', null, inTurn)]));
+  expect(statuses(store, 'turn')).toEqual([['t', 'interrupted']]);
+  expect(statuses(store, 'cmd')).toEqual([['t/a', 'interrupted']]);
+  store.ingest(sightings.filed([command('t/a', 'x', inTurn), turn('t', 1_500, 'completed')]));
+  expect(statuses(store, 'turn')).toEqual([['t', 'completed']]);
+  expect(statuses(store, 'cmd')).toEqual([['t/a', 'completed']]);
+});
+
+test('what begins in the session after the run was settled is somebody else’s, also when its turn has no end', () => {
+  const sightings = createSightings(RUN);
+  sightings.filed([turn('t', 1_500)]);
+  sightings.leftover(NOW);
+  const later = [turn('new', NOW + 1), command('new/a', null, { turnId: 'new', ts: NOW + 2 })];
+  expect(sightings.filed(later)).toEqual(later);
 });

@@ -27,22 +27,25 @@ export function judgeLeft(
   });
 }
 
-/** How the last turn ended that began then or later; undefined when it did not. */
+/**
+ * How the first turn ended that began then or later; undefined when it did not. One process, one
+ * prompt: what began after it is somebody else's.
+ */
 async function turnSince(path: string, startedAt: number): Promise<TurnEnd | undefined> {
   let end: TurnEnd | undefined;
-  let isOurs = false;
+  let turn: 'none' | 'ours' | 'over' = 'none';
   const stream = createReadStream(path);
   const lines = outputLines(stream, (line) => {
     if (line === null || !OF_TURNS.test(line)) return;
     const parsed = turnLine.safeParse(parsedOrNull(line));
     if (!parsed.success) return;
     const { timestamp, payload } = parsed.data;
-    if (payload.type === 'task_started') {
+    if (turn === 'ours') {
+      turn = 'over';
+      if (payload.type !== 'task_started') end = endOf(payload);
+    } else if (turn === 'none' && payload.type === 'task_started') {
       // Codex writes the time to the millisecond, from the same clock.
-      isOurs = Date.parse(timestamp) >= startedAt;
-      end = undefined;
-    } else if (isOurs) {
-      end = endOf(payload);
+      if (Date.parse(timestamp) >= startedAt) turn = 'ours';
     }
   });
   await once(stream, 'close');

@@ -78,7 +78,7 @@ export class RunJoins {
 
   /** The rows that the run's file lacks, as final: they are real all the same. */
   settle(runId: string): ThreadItem[] {
-    return this.#runs.get(runId)?.sightings.leftover() ?? [];
+    return this.#runs.get(runId)?.sightings.leftover(Date.now()) ?? [];
   }
 
   #remember(run: JoinedRun): void {
