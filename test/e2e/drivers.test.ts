@@ -2,11 +2,10 @@
  * Both drivers, the real CLI, the real daemon and backend: at the end the rows are the
  * session file's, each once, and they are the rows that a subscriber saw come.
  */
-import { appendFileSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { createRolloutReader } from '../../src/codex/rollout/create-rollout-reader.ts';
 import type { BridgeConnection, EventOf } from '../../src/control/connect-bridge.ts';
 import { processGone, startDaemonProcess, type DaemonProcess } from '../support/daemon-process.ts';
 import { codexBin, makeCodexHome } from '../support/scripted-model/codex-home.ts';
@@ -26,8 +25,8 @@ import {
   startScriptedModel,
   type ScriptedModel,
 } from '../support/scripted-model/start-scripted-model.ts';
+import { expectFiledRows, filedRows, watchRows } from '../support/session-rows.ts';
 import {
-  messagesForThread,
   subscribe,
   threadsCreate,
   type MessageRow,
@@ -67,9 +66,7 @@ describe.each(['exec', 'app-server'] as const)('with the driver %s', (driver) =>
   let app: Subscriber;
   let codexHome: string;
   let threadDocId: string;
-  /** The rows of the thread as a subscriber saw them come, by id: the keys that each has had. */
-  let seen: Map<string, MessageRow>;
-  let stopWatching: () => void;
+  let watched: ReturnType<typeof watchRows>;
   let ended: Map<string, EventOf<'bridge.run'>>;
   let somethingEnded: () => void;
 
@@ -94,18 +91,11 @@ describe.each(['exec', 'app-server'] as const)('with the driver %s', (driver) =>
   });
 
   beforeEach(async () => {
-    seen = new Map();
     threadDocId = await app.client.mutation(threadsCreate, { cwd: join(folder.path, 'project') });
-    stopWatching = app.client.onUpdate(
-      messagesForThread,
-      { threadId: threadDocId, limit: 500 },
-      (rows) => {
-        for (const row of rows) seen.set(row._id, row);
-      },
-    );
+    watched = watchRows(app, threadDocId);
   });
 
-  afterEach(() => stopWatching());
+  afterEach(() => watched.stop());
 
   async function start(): Promise<void> {
     ended = new Map();
@@ -140,36 +130,10 @@ describe.each(['exec', 'app-server'] as const)('with the driver %s', (driver) =>
     }
   }
 
-  /** What the session file says, as rows. */
-  function filed(resumeId: unknown): MessageRow[] {
-    const sessions = join(codexHome, 'sessions');
-    const name = readdirSync(sessions, { recursive: true })
-      .map(String)
-      .find((path) => path.includes(String(resumeId)));
-    const reader = createRolloutReader({ path: join(sessions, name ?? '') });
-    const rows = new Map<string, unknown>();
-    let offset = 0;
-    for (const line of readFileSync(join(sessions, name ?? ''), 'utf8').split('\n')) {
-      const length = Buffer.byteLength(line) + 1;
-      if (line !== '')
-        for (const item of reader.push(line, { offset, length }).items) rows.set(item.key, item);
-      offset += length;
-    }
-    // The reader's items have the fields of rows.
-    return ([...rows.values()] as MessageRow[]).filter(({ kind }) => kind !== 'preface');
-  }
-
   /** Resolves when the rows are the session file's, and are those that were seen. */
   async function rowsAreFiled(resumeId: unknown, more: object[] = []): Promise<void> {
-    const shown = ({ key, kind, text }: MessageRow) => ({ key, kind, text });
-    const wanted = filed(resumeId);
-    const rows = await app.messages(threadDocId, (all) =>
-      wanted.every(({ key }) => all.some((row) => row.key === key && !row.provisional)),
-    );
-    expect(rows.map(shown).toSorted(byKey)).toEqual(
-      [...wanted.map(shown), ...more].toSorted(byKey),
-    );
-    expect([...seen.keys()].toSorted()).toEqual(rows.map(({ _id }) => _id).toSorted());
+    const filed = filedRows(codexHome, resumeId);
+    await expectFiledRows(app, threadDocId, { filed, seen: watched.seen, more });
   }
 
   async function rowIs(wanted: Partial<MessageRow>): Promise<MessageRow> {
@@ -189,7 +153,7 @@ describe.each(['exec', 'app-server'] as const)('with the driver %s', (driver) =>
     const { resumeId, state, ...frame } = await endOf(await submit('write a note'));
     expect({ state, driver: frame.driver }).toEqual({ state: 'completed', driver });
     await rowsAreFiled(resumeId);
-    const rows = [...seen.values()];
+    const rows = [...watched.seen.values()];
     expect(rows.find(({ text }) => text === 'demo.echo')).toMatchObject({
       data: { status: 'completed' },
     });
@@ -204,7 +168,7 @@ describe.each(['exec', 'app-server'] as const)('with the driver %s', (driver) =>
     const { resumeId } = await endOf(await submit('remember'));
     expect(resumeId).toBe(first['resumeId']);
     await rowsAreFiled(resumeId);
-    expect([...seen.values()].filter(({ text }) => text === 'I do.')).toHaveLength(2);
+    expect([...watched.seen.values()].filter(({ text }) => text === 'I do.')).toHaveLength(2);
   });
 
   test.each([
@@ -235,8 +199,8 @@ describe.each(['exec', 'app-server'] as const)('with the driver %s', (driver) =>
     await rowsAreFiled((await endOf(runId))['resumeId']);
     const { _id, key } =
       first || (await rowIs({ kind: 'message', text: 'Half of it, and the rest.' }));
-    expect(seen.get(_id)).toMatchObject({ text: 'Half of it, and the rest.', key });
-    expect(seen.get(_id)).not.toHaveProperty('seq');
+    expect(watched.seen.get(_id)).toMatchObject({ text: 'Half of it, and the rest.', key });
+    expect(watched.seen.get(_id)).not.toHaveProperty('seq');
   });
 
   test('an interrupt in the middle of a stream', async () => {
@@ -268,7 +232,7 @@ describe.each(['exec', 'app-server'] as const)('with the driver %s', (driver) =>
     await model.reached('orphaned');
     await app.messages(threadDocId, (rows) => rows.some(({ text }) => text === 'So far.'));
     const { pid, resumeId } = await bridge.request('run.status', { runId });
-    stopWatching();
+    watched.stop();
     daemon.kill('SIGKILL');
     await daemon.exited;
     expect(await processGone(Number(pid))).toBe(true);
@@ -294,8 +258,4 @@ describe.each(['exec', 'app-server'] as const)('with the driver %s', (driver) =>
 
 function isCut({ data, partial }: MessageRow): boolean {
   return data?.['interrupted'] === true && partial !== true;
-}
-
-function byKey(one: { key?: string }, other: { key?: string }): number {
-  return String(one.key) < String(other.key) ? -1 : 1;
 }

@@ -1,9 +1,10 @@
 /** Canaries through the real daemon and the real Codex: what lies on disk for Convex holds none of them. */
-import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { BridgeConnection, BridgeEvent } from '../../src/control/connect-bridge.ts';
 import { startDaemonProcess, type DaemonProcess } from '../support/daemon-process.ts';
+import { descendants } from '../support/processes.ts';
 import { codexBin, makeCodexHome } from '../support/scripted-model/codex-home.ts';
 import { hold, say, shell } from '../support/scripted-model/script.ts';
 import {
@@ -13,6 +14,7 @@ import {
 import { createSession } from '../support/session-writer.ts';
 import { subscribe, threadsCreate, type Subscriber } from '../support/subscriber.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
+import { until } from '../support/until.ts';
 
 const canary = (name: string) => `ghp_${`${name}X1y2Z3`.padEnd(36, 'q7W8')}`;
 const HIDDEN = '[redacted: github-token]';
@@ -44,6 +46,14 @@ async function start(env: Record<string, string> = {}): Promise<void> {
   app = subscribe(daemon);
 }
 
+/** What only the bridge may know. */
+async function ownSecrets(): Promise<string[]> {
+  const home = join(folder.path, 'openagents');
+  const adminKey = readFileSync(join(home, 'convex/admin-key'), 'utf8').trim();
+  const { d } = JSON.parse(readFileSync(join(home, 'convex-key.json'), 'utf8'));
+  return [daemon.token, adminKey, String(d), await daemon.convexToken()];
+}
+
 /** Whether the text, or its words as a search index has them, lies in the database, its log or beside it. */
 function isOnDisk(text: string): boolean {
   const convex = join(folder.path, 'openagents', 'convex');
@@ -68,9 +78,8 @@ test('of session files, old and growing, and of what was cut, no secret reaches 
   open.user(`${free} may be seen`);
   await start({ OPENAGENTS_REDACT_OFF_IN: '/srv/open' });
   session.user(`and ${later}`);
-  const adminKey = readFileSync(join(folder.path, 'openagents/convex/admin-key'), 'utf8').trim();
-  const { d } = JSON.parse(readFileSync(join(folder.path, 'openagents/convex-key.json'), 'utf8'));
-  session.command('cat all', `${daemon.token} ${adminKey} ${d} ${await daemon.convexToken()}`);
+  const own = await ownSecrets();
+  session.command('cat all', own.join(' '));
   session.assistant('the end');
 
   const rows = await app.messages(session.threadId, (all) =>
@@ -97,7 +106,8 @@ test('of session files, old and growing, and of what was cut, no secret reaches 
 
   // The search can find something, and finds none of the others, not even half of one.
   expect(isOnDisk(free)).toBe(true);
-  const halves = [...secrets, daemon.token, adminKey, String(d)].map((text) => text.slice(0, 20));
+  // The first half of a token for Convex is no secret, and alike in all of them.
+  const halves = [...secrets, ...own.slice(0, 3)].map((text) => text.slice(0, 20));
   expect(halves.filter(isOnDisk)).toEqual([]);
   expect(JSON.stringify(daemon.log)).not.toContain(inPrompt);
   const cut = rows.find(({ text }) => text?.startsWith('xxx'));
@@ -169,3 +179,50 @@ test('Codex gets a prompt as it was typed, also after a restart; rows and search
   expect(calls).toMatchObject([{ text: `echo ${HIDDEN}`, data: { output: `${HIDDEN}\n` } }]);
   expect(secrets.map((text) => text.slice(0, 20)).filter(isOnDisk)).toEqual([]);
 }, 60_000);
+
+test.runIf(process.platform === 'linux').each(['exec', 'app-server'])(
+  'no process of a run by %s has a secret of the bridge: in its environment, arguments, open or written files',
+  async (driver) => {
+    model = await startScriptedModel({
+      'run for long': [[shell('env > environment; sleep 321 & wait', 60_000)], [say('Never.')]],
+    });
+    const codexHome = makeCodexHome({ modelUrl: model.url, path: join(folder.path, 'codex') });
+    const cwd = join(folder.path, 'project');
+    mkdirSync(cwd);
+    await start({ OPENAGENTS_CODEX_DRIVER: driver });
+    const thread = await app.client.mutation(threadsCreate, { cwd });
+    const { runId } = await bridge.request('run.submit', {
+      threadDocId: thread,
+      text: 'run for long',
+    });
+    const processes = async () => {
+      const { pid } = await bridge.request('run.status', { runId });
+      return pid === undefined ? [] : [pid, ...(await descendants(pid)).map((row) => row.pid)];
+    };
+    const wordsOf = (pid: number) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+    await until('the command runs', async () => {
+      return (await processes()).some((pid) => wordsOf(pid).includes('321'));
+    });
+    const pids = await processes();
+    // Codex itself, the shell of the command, and the command.
+    expect(pids.length).toBeGreaterThanOrEqual(3);
+    const known = pids.map((pid) => readFileSync(`/proc/${pid}/environ`, 'utf8'));
+    expect(known.every((environment) => environment.includes(`CODEX_HOME=${codexHome}`))).toBe(
+      true,
+    );
+    const files = [codexHome, cwd].flatMap((place) =>
+      readdirSync(place, { withFileTypes: true, recursive: true })
+        .filter((entry) => entry.isFile())
+        .map((entry) => readFileSync(join(entry.parentPath, entry.name), 'latin1')),
+    );
+    expect(files.some((content) => content.includes(`CODEX_HOME=${codexHome}`))).toBe(true);
+    const all = [...known, ...pids.flatMap(wordsOf), ...files].join('\n');
+    // All tokens for Convex begin with the name of their key, up to the first point.
+    const secrets = (await ownSecrets()).map((secret) => secret.split('.')[0] ?? '');
+    expect(secrets.filter((secret) => all.includes(secret))).toEqual([]);
+    const open = pids.flatMap((pid) =>
+      readdirSync(`/proc/${pid}/fd`).map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`)),
+    );
+    expect(open.filter((file) => file.startsWith(join(folder.path, 'openagents')))).toEqual([]);
+  },
+);

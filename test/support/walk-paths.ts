@@ -17,6 +17,8 @@ import { adjacencyMapToArray, getAdjacencyMap, getShortestPaths } from 'xstate/g
 
 export interface Walk {
   events: AnyEventObject[];
+  /** Where it is before the last of them. */
+  from: StateValue;
   /** Where the model says that it ends. */
   value: StateValue;
 }
@@ -61,6 +63,7 @@ export function walksOf<TMachine extends AnyStateMachine>(
     const before = steps.slice(1).map((step) => step.event);
     return (edges.get(key(state)) ?? []).map((edge) => ({
       events: [...before, edge.event],
+      from: state.value,
       value: edge.nextState.value,
     }));
   });
