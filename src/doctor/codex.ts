@@ -1,4 +1,5 @@
 /** Whether there is a Codex, which, who is signed in, and how it can be driven. */
+import { existsSync } from 'node:fs';
 import { execa } from 'execa';
 import { childEnvironment } from '../actors/codex-process/child-environment.ts';
 import { codexVersion } from '../actors/codex-process/codex-version.ts';
@@ -24,10 +25,13 @@ export async function checkCodex(config: Config): Promise<Finding[]> {
       ),
     ];
   }
-  return [
-    ok('codex', `${version} (${config.codexBin})`),
-    ...(await Promise.all([checkDriver(config, env), checkLogin(config, env)])),
-  ];
+  const installed = ok('codex', `${version} (${config.codexBin})`);
+  if (!existsSync(config.codexHome)) {
+    // It would start neither for a question nor for a run.
+    const advice = 'run "codex login", which makes it; until then every run fails';
+    return [installed, warning('signed in', `nobody: there is no ${config.codexHome}`, advice)];
+  }
+  return [installed, ...(await Promise.all([checkDriver(config, env), checkLogin(config, env)]))];
 }
 
 async function checkDriver(

@@ -59,6 +59,20 @@ test('doctor finds what is wrong, says what to do, and ends with 1', async () =>
     expect(advice !== undefined).toBe(verdict !== 'ok');
 });
 
+test('doctor asks a Codex that has no home yet nothing that it could not answer', async () => {
+  using folder = temporaryFolder();
+  const { exitCode, found } = await doctor(folder.path, {
+    CODEX_BIN: join(import.meta.dirname, '../../node_modules/.bin/codex'),
+  });
+  expect(exitCode).toBe(0);
+  expect(found.get('codex')?.verdict).toBe('ok');
+  expect(found.get('signed in')).toMatchObject({
+    verdict: 'warning',
+    advice: expect.stringContaining('codex login'),
+  });
+  expect(found.has('driver')).toBe(false);
+});
+
 test('doctor sees the daemon that runs, and ends with 0; logs shows what it says, and follows', async () => {
   using folder = temporaryFolder();
   mkdirSync(join(folder.path, 'codex'));
