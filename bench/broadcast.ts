@@ -138,10 +138,11 @@ class Readers {
   }
 
   #told<Type extends ReadersReport['type']>(type: Type) {
-    return new Promise<Extract<ReadersReport, { type: Type }>>((resolve) => {
+    return new Promise<Extract<ReadersReport, { type: Type }>>((resolve, reject) => {
       this.#process.on('message', (report: ReadersReport) => {
         if (isOf(report, type)) resolve(report);
       });
+      this.#process.once('exit', (code) => reject(new Error(`The readers ended (${code}).`)));
     });
   }
 }
