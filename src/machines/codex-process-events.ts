@@ -12,8 +12,8 @@ export type CodexProcessEvent =
   | { type: 'process.spawned'; pid: number }
   /** It could not be started at all. */
   | { type: 'process.refused'; error: BridgeError }
-  /** One line of Codex's own output, verbatim, without its newline. */
-  | { type: 'process.line'; stream: 'stdout' | 'stderr'; line: string }
+  /** Lines of Codex's own output, verbatim, without their newlines. */
+  | { type: 'process.lines'; stream: 'stdout' | 'stderr'; lines: string[] }
   /** Another process has the session open: Codex refuses to go on with it, and ends. */
   | { type: 'process.conflict' }
   /** Codex has told the id of its session. */

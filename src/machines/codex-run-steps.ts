@@ -221,16 +221,16 @@ export const runSetup = setup({
         report(system, enqueue, { ...params, type: 'run.steered', runId: context.run.runId });
       },
     ),
-    broadcastLine: tell(
+    broadcastLines: tell(
       SYSTEM.gateway,
       ({ context, event }: { context: CodexRunContext; event: CodexRunEvent }) =>
-        event.type === 'process.line'
+        event.type === 'process.lines'
           ? {
-              type: 'broadcast.line',
+              type: 'broadcast.lines',
               runId: context.run.runId,
               threadId: context.plan?.threadId ?? context.run.threadDocId,
               stream: event.stream,
-              line: event.line,
+              lines: event.lines,
             }
           : undefined,
     ),

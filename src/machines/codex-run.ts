@@ -118,7 +118,7 @@ export const codexRun = runSetup.createMachine({
   output: ({ context }) => outcomeOf(context),
   initial: 'queued',
   on: {
-    'process.line': { actions: [seen('it printed'), 'broadcastLine'] },
+    'process.lines': { actions: [seen('it printed'), 'broadcastLines'] },
     'process.items': { actions: { type: 'reportItems', params: ({ event }) => event } },
     'process.pieces': { actions: { type: 'reportPieces', params: ({ event }) => event } },
     'process.conflict': { actions: 'rememberConflict' },

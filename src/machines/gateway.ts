@@ -202,7 +202,7 @@ export const gateway = setup({
     'control.reply': { actions: 'forward' },
     'control.failed': { actions: 'forward' },
     broadcast: { actions: 'forward' },
-    'broadcast.line': { actions: 'forward' },
+    'broadcast.lines': { actions: 'forward' },
     'xstate.done.actor.*': {
       guard: 'isClient',
       actions: { type: 'dropClient', params: ({ event }) => ({ clientId: event.output.clientId }) },

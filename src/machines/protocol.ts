@@ -133,13 +133,13 @@ export type GatewayCommand =
   | { type: 'control.reply'; requestId: string; frame: ReplyFrame }
   | { type: 'control.failed'; requestId: string; error: ControlError }
   | { type: 'broadcast'; frame: Broadcast }
-  /** One line of Codex's own output, verbatim. */
+  /** Lines of Codex's own output, verbatim. */
   | {
-      type: 'broadcast.line';
+      type: 'broadcast.lines';
       runId: string;
       threadId: string;
       stream: 'stdout' | 'stderr';
-      line: string;
+      lines: readonly string[];
     };
 
 /**

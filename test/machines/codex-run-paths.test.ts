@@ -30,7 +30,7 @@ const events: RunEvent[] = [
   { type: 'run.interrupt', reason: 'x', hurry: true },
   { type: 'process.spawned', pid: 7 },
   { type: 'process.refused', error: new BridgeError('codex_missing', '') },
-  { type: 'process.line', stream: 'stdout', line: '' },
+  { type: 'process.lines', stream: 'stdout', lines: [''] },
   { type: 'process.session', resumeId: 's' },
   { type: 'process.items', items: [], bytes: 0 },
   { type: 'process.pieces', pieces: [] },

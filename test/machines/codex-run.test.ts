@@ -70,11 +70,11 @@ test('hands on what Codex prints: lines to the clients, items to the keeper', as
   await work();
   const items = [{ key: 'k', kind: 'message' as const, ts: 1 }];
   run.codex(
-    { type: 'process.line', stream: 'stdout', line: '{}' },
+    { type: 'process.lines', stream: 'stdout', lines: ['{}'] },
     { type: 'process.items', items, bytes: 2 },
   );
   expect(run.lines).toEqual([
-    { type: 'broadcast.line', runId: 'r1', threadId: 't1', stream: 'stdout', line: '{}' },
+    { type: 'broadcast.lines', runId: 'r1', threadId: 't1', stream: 'stdout', lines: ['{}'] },
   ]);
   expect(run.reports.at(-1)).toEqual({ type: 'run.printed', runId: 'r1', items, bytes: 2 });
 });
@@ -340,7 +340,7 @@ describe('signs of life', () => {
     await run.prepared({ ...runPlan, stallAfter: 10_000 });
     run.codex(spawned, session);
     run.clock.increment(9_000);
-    run.codex({ type: 'process.line', stream: 'stderr', line: 'hm' });
+    run.codex({ type: 'process.lines', stream: 'stderr', lines: ['hm'] });
     run.clock.increment(9_000);
     expect(run.snapshot().matches({ running: { signs: 'alive' } })).toBe(true);
     run.clock.increment(1_000);
@@ -364,13 +364,13 @@ describe('signs of life', () => {
     run.codex(spawned, session);
     run.clock.increment(9_000);
     run.setBack(3_600_000);
-    run.codex({ type: 'process.line', stream: 'stdout', line: '{}' });
+    run.codex({ type: 'process.lines', stream: 'stdout', lines: ['{}'] });
     expect(facts()).toMatchObject({ type: 'run.alive' });
     run.clock.increment(9_000);
     run.setBack(3_600_000);
     run.clock.increment(20_000);
     expect(facts()).toMatchObject({ type: 'run.changed', state: 'stalled' });
-    run.codex({ type: 'process.line', stream: 'stdout', line: '{}' });
+    run.codex({ type: 'process.lines', stream: 'stdout', lines: ['{}'] });
     expect(facts()).toMatchObject({ state: 'running' });
   });
 
@@ -395,7 +395,7 @@ describe('signs of life', () => {
     const alive = () => run.reports.filter(({ type }) => type === 'run.alive').length;
     for (let second = 0; second < 60; second += 1) {
       run.clock.increment(1_000);
-      run.codex({ type: 'process.line', stream: 'stdout', line: '{}' });
+      run.codex({ type: 'process.lines', stream: 'stdout', lines: ['{}'] });
     }
     expect(alive()).toBe(6);
     expect(facts()).toMatchObject({ facts: { spawnedAt: 0, sessionAt: 0, turnAt: 0 } });

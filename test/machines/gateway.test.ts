@@ -172,7 +172,7 @@ test('replies, refusals, broadcasts and lines reach the sockets as they are', ()
       type: 'broadcast',
       frame: { type: 'bridge.supervisor', supervisor: 'root', event: 'escalated' },
     },
-    { type: 'broadcast.line', runId: 'r', threadId: 't', stream: 'stderr', line: 'x' },
+    { type: 'broadcast.lines', runId: 'r', threadId: 't', stream: 'stderr', lines: ['x'] },
   ];
   for (const command of sent) actor.send(command as Parameters<typeof actor.send>[0]);
   expect(commands.slice(1)).toEqual(sent);

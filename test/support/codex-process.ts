@@ -103,7 +103,7 @@ export function startProcess(
     },
     signal: (signal) => tell({ type: 'process.signal', signal }),
     tell,
-    lines: () => events.flatMap((event) => (event.type === 'process.line' ? [event.line] : [])),
+    lines: () => events.flatMap((event) => (event.type === 'process.lines' ? event.lines : [])),
     stop: () => void actor.stop(),
   };
 }

@@ -57,8 +57,8 @@ export function spawnGateway(options: Partial<GatewayServerOptions> = {}): Runni
       { systemId: 'gateway' },
     ),
     line(text) {
-      const line = { runId: 'r', threadId: 't', stream: 'stdout', line: text } as const;
-      running.actor.send({ type: 'broadcast.line', ...line });
+      const line = { runId: 'r', threadId: 't', stream: 'stdout', lines: [text] } as const;
+      running.actor.send({ type: 'broadcast.lines', ...line });
     },
     rotated: () => rotated(),
     [Symbol.dispose]: () => void running.actor.stop(),

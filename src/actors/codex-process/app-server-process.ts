@@ -21,6 +21,7 @@ import {
 import type { CodexProcessCommand, RunPlan, TurnEnd } from '../../machines/codex-process-events.ts';
 import { packageVersion } from '../../version.ts';
 import { appServerArguments, initializeParams, threadParams } from './app-server-arguments.ts';
+import { batched } from './batched-events.ts';
 import {
   startCodex,
   type ChildListener,
@@ -36,10 +37,11 @@ export function createAppServerProcess(
 ): CallbackActorLogic<CodexProcessCommand, { plan: RunPlan }> {
   return fromCallback<CodexProcessCommand, { plan: RunPlan }>(({ input, sendBack, receive }) => {
     const { plan } = input;
+    const send = batched(sendBack);
     let run: AppServerRun | undefined;
     const args = appServerArguments(options.extraArguments);
-    const child = startCodex(options, plan, args, sendBack, (handle) => {
-      run = new AppServerRun(plan, sendBack, handle);
+    const child = startCodex(options, plan, args, send, (handle) => {
+      run = new AppServerRun(plan, send, handle);
       return run;
     });
     receive((command) => {

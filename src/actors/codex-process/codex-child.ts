@@ -89,7 +89,7 @@ export function startCodex(
       void tree.signal(signal);
     },
     note(text) {
-      send({ type: 'process.line', stream: 'stderr', line: `oa-bridge: ${text}` });
+      send({ type: 'process.lines', stream: 'stderr', lines: [`oa-bridge: ${text}`] });
     },
     noteOnce(text) {
       if (said.has(text)) return;
@@ -152,7 +152,7 @@ function follow(
       child.note(`a line of ${bytes} bytes was too long for the stream and was left out`);
       return;
     }
-    send({ type: 'process.line', stream, line });
+    send({ type: 'process.lines', stream, lines: [line] });
     if (stream === 'stderr') {
       complaints.add(line);
       listener.complaint?.(line);

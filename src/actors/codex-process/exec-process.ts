@@ -9,6 +9,7 @@ import {
 import { interrupted } from '../../codex/item-content.ts';
 import type { ThreadItem } from '../../codex/thread-item.ts';
 import type { CodexProcessCommand, RunPlan } from '../../machines/codex-process-events.ts';
+import { batched } from './batched-events.ts';
 import {
   startCodex,
   type ChildListener,
@@ -24,9 +25,10 @@ export function createExecProcess(
 ): CallbackActorLogic<CodexProcessCommand, { plan: RunPlan }> {
   return fromCallback<CodexProcessCommand, { plan: RunPlan }>(({ input, sendBack, receive }) => {
     const { plan } = input;
+    const send = batched(sendBack);
     const args = execArguments(plan, options.extraArguments);
-    const child = startCodex(options, plan, args, sendBack, (handle) => {
-      return new ExecRun(plan, sendBack, handle);
+    const child = startCodex(options, plan, args, send, (handle) => {
+      return new ExecRun(plan, send, handle);
     });
     // It has its prompt and takes nothing more but signals.
     receive((command) => {

@@ -118,8 +118,8 @@ class Hub {
         return this.#pending.fail(command.requestId, command.error);
       case 'broadcast':
         return this.#broadcast(command.frame);
-      case 'broadcast.line':
-        return this.#broadcastLine(command);
+      case 'broadcast.lines':
+        return this.#broadcastLines(command);
     }
   }
 
@@ -402,12 +402,14 @@ class Hub {
     this.#tellAll({ seq, plain: told, wrapped: told, isLine: false });
   }
 
-  #broadcastLine(command: Extract<ServerCommand, { type: 'broadcast.line' }>): void {
-    const { runId, threadId, stream, line } = command;
-    const seq = this.#replay.nextSeq();
-    const wrapped = { type: 'codex.line', seq, runId, threadId, stream, line };
-    const told = { plain: textFrame(line), wrapped: textFrame(JSON.stringify(wrapped)) };
-    this.#tellAll({ seq, ...told, isLine: true });
+  #broadcastLines(command: Extract<ServerCommand, { type: 'broadcast.lines' }>): void {
+    const { runId, threadId, stream, lines } = command;
+    for (const line of lines) {
+      const seq = this.#replay.nextSeq();
+      const wrapped = { type: 'codex.line', seq, runId, threadId, stream, line };
+      const told = { plain: textFrame(line), wrapped: textFrame(JSON.stringify(wrapped)) };
+      this.#tellAll({ seq, ...told, isLine: true });
+    }
   }
 
   #tellAll(entry: ReplayEntry): void {

@@ -139,7 +139,7 @@ describe('a process that cannot start', () => {
 describe('a process that is ended', () => {
   test('is ended by SIGINT when it listens', async () => {
     const codex = program(`trap 'echo bye; exit 7' INT`, 'echo up', 'while :; do sleep 0.05; done');
-    await codex.told('process.line', ({ line }) => line === 'up');
+    await codex.told('process.lines', ({ lines }) => lines.includes('up'));
     codex.signal('SIGINT');
     expect(await codex.told('process.exited')).toMatchObject({ exitCode: 7 });
     expect(codex.lines()).toContain('bye');
@@ -147,7 +147,7 @@ describe('a process that is ended', () => {
 
   test('is ended by SIGKILL when it ignores the rest', async () => {
     const codex = program(`trap '' INT TERM`, 'echo up', 'while :; do sleep 0.05; done');
-    await codex.told('process.line', ({ line }) => line === 'up');
+    await codex.told('process.lines', ({ lines }) => lines.includes('up'));
     codex.signal('SIGINT');
     codex.signal('SIGTERM');
     codex.signal('SIGKILL');
@@ -162,7 +162,7 @@ describe('a process that is ended', () => {
         `setsid sh -c 'sleep 300 & echo "$!"; wait' &`,
         'wait',
       );
-      const { line } = await codex.told('process.line');
+      const [line] = (await codex.told('process.lines')).lines;
       codex.signal(signal);
       expect(await codex.told('process.exited')).toMatchObject({ signal });
       await until('the grandchild is gone', async () => !(await alive(Number(line))));
@@ -172,7 +172,7 @@ describe('a process that is ended', () => {
   test('ends with the actor, and its tree with it', async () => {
     const codex = program('sleep 300 &', 'echo "$!"', 'wait');
     const { pid } = await codex.told('process.spawned');
-    const { line } = await codex.told('process.line');
+    const [line] = (await codex.told('process.lines')).lines;
     codex.stop();
     await until('both are gone', async () => !(await alive(pid)) && !(await alive(Number(line))));
   });
@@ -191,10 +191,10 @@ test('the guard knows of the process before it has its prompt, and until it ends
       remove: () => life.push('remove'),
     },
   });
-  await codex.told('process.line', ({ line }) => line === 'up');
+  await codex.told('process.lines', ({ lines }) => lines.includes('up'));
   expect(life).toEqual(['add r1']);
   added.resolve();
-  await codex.told('process.line', ({ line }) => line === 'hello');
+  await codex.told('process.lines', ({ lines }) => lines.includes('hello'));
   await codex.told('process.exited');
   expect(life).toEqual(['add r1', 'remove']);
 });
