@@ -51,8 +51,8 @@ export async function measure(): Promise<Figures> {
     'event loop while nothing happens, p99': ms(own.quiet.p99),
     'event loop meanwhile': `p99 ${ms(own.loop.p99)}, longest ${ms(own.loop.max)}`,
     'event loop of a bare ws server': `p99 ${ms(bare.loop.p99)}, longest ${ms(bare.loop.max)}`,
-    'CPU of the daemon': share(own.cores),
-    'CPU of a bare ws server': share(bare.cores),
+    'processor time of the daemon': cpu(own.cpuSeconds),
+    'processor time of a bare ws server': cpu(bare.cpuSeconds),
     'RSS of the daemon before, at most, after': own.rss.map(mb).join(', '),
     'RSS of a bare ws server before, at most, after': bare.rss.map(mb).join(', '),
     [`${STORM} clients at once`]: `${own.storm.admitted} admitted, ${own.storm.refused} refused, ${own.storm.cut} cut`,
@@ -182,13 +182,11 @@ function watchUsage(pid: number) {
     return own?.cpuSeconds ?? 0;
   };
   const before = look();
-  const begun = performance.now();
   const timer = setInterval(() => void look(), SAMPLE_MS);
   return async () => {
     clearInterval(timer);
     const cpuSeconds = (await look()) - (await before);
-    const cores = (1_000 * cpuSeconds) / (performance.now() - begun);
-    return { cores, rss: [rss[0] ?? 0, Math.max(...rss), rss.at(-1) ?? 0] };
+    return { cpuSeconds, rss: [rss[0] ?? 0, Math.max(...rss), rss.at(-1) ?? 0] };
   };
 }
 
@@ -197,7 +195,7 @@ function program(name: string): string {
 }
 
 const ms = (value: number) => `${value.toFixed(1)} ms`;
-const share = (cores: number) => `${(100 * cores).toFixed(0)} % of a core`;
+const cpu = (value: number) => `${value.toFixed(1)} s, for ${SECONDS} s of lines`;
 const seconds = (value: number | null) =>
   value === null ? 'never' : `${(value / 1_000).toFixed(1)} s`;
 const showMs = (samples: readonly number[]) =>
