@@ -44,12 +44,21 @@ export function compileRange(
   return { interval, acceptsId };
 }
 
-/** `{ "$undefined": null }` stands for a missing field. */
+/** `{ "$undefined": null }` stands for a missing field. Throws a `FunctionError` for no value. */
 export function rangeValue(json: JSONValue): Value | undefined {
   if (typeof json === 'object' && json !== null && !Array.isArray(json) && '$undefined' in json) {
     return undefined;
   }
-  return jsonToConvex(json);
+  try {
+    return jsonToConvex(json);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new FunctionError(
+      'InvalidArgument',
+      `Invalid argument \`query\` for \`queryStream\`: ${reason}`,
+      { cause: error },
+    );
+  }
 }
 
 interface Bound {

@@ -186,6 +186,12 @@ function checkRequest(request: PageRequest): void {
       'Must request at least 1 document while paginating',
     );
   }
+  if (!Number.isInteger(pageSize)) {
+    throw new FunctionError(
+      'InvalidArgument',
+      `Invalid argument \`pageSize\` for \`queryPage\`: ${pageSize} is not a whole number`,
+    );
+  }
   if (pageSize > defaultLimits.documentsRead) {
     throw new FunctionError('PageSizeTooLarge', `Requested too many items: ${pageSize}`);
   }

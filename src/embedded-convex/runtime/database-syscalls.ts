@@ -1,8 +1,7 @@
 import { convexToJson } from 'convex/values';
-import type { JSONValue } from 'convex/values';
 import { FunctionError } from '../function-error.ts';
-import type { QueryJson } from '../query.ts';
 import type { OpenQuery, Transaction } from '../transaction.ts';
+import { queryArgument } from './query-argument.ts';
 import { tableNamesOperation } from './system-functions.ts';
 import { SyscallArguments } from './syscall-arguments.ts';
 
@@ -92,7 +91,7 @@ export class DatabaseSyscalls {
 
   #openQuery(args: SyscallArguments): string {
     const queryId = this.#nextQueryId++;
-    this.#queries.set(queryId, this.#transaction.openQuery(queryJson(args.json('query'))));
+    this.#queries.set(queryId, this.#transaction.openQuery(queryArgument(args.json('query'))));
     return JSON.stringify({ queryId });
   }
 
@@ -119,7 +118,7 @@ export class DatabaseSyscalls {
         'This query or mutation function ran multiple paginated queries. Convex only supports a single paginated query in each function.',
       );
     }
-    const page = this.#transaction.queryPage(queryJson(args.json('query')), {
+    const page = this.#transaction.queryPage(queryArgument(args.json('query')), {
       cursor: args.optionalString('cursor') ?? null,
       endCursor: args.optionalString('endCursor') ?? this.#options.previousJournal,
       pageSize: args.number('pageSize'),
@@ -133,16 +132,4 @@ export class DatabaseSyscalls {
     const ends = JSON.stringify(rest).slice(1);
     return `{"page":[${docs.map((doc) => doc.json).join(',')}],${ends}`;
   }
-}
-
-function queryJson(json: JSONValue): QueryJson {
-  const isQuery =
-    typeof json === 'object' &&
-    json !== null &&
-    !Array.isArray(json) &&
-    typeof json['source'] === 'object' &&
-    Array.isArray(json['operators']);
-  if (!isQuery) throw new FunctionError('InvalidArgument', 'Invalid argument `query`');
-  // Built by `convex/server`; what is inside, the transaction checks as it compiles it.
-  return json as unknown as QueryJson;
 }
