@@ -13,12 +13,20 @@ export function filterToken(position: number, value: Value | undefined): string 
   return `¶${position.toString(36)}${typeof value === 'string' ? ofString(value) : digest(value)}`;
 }
 
-// Neighbouring documents nearly always agree in what they can be filtered by.
-let latest = { value: '', digest: '' };
+/** What was asked last: neighbouring documents mostly agree in what they can be filtered by. */
+const known = new Map<string, string>();
+/** Values; the threads that are written at the same time, and a few kinds. */
+const mostKnown = 64;
+/** Characters: an id, a name. */
+const longestKnown = 128;
 
 function ofString(value: string): string {
-  if (latest.digest === '' || latest.value !== value) latest = { value, digest: digest(value) };
-  return latest.digest;
+  const before = known.get(value);
+  if (before !== undefined) return before;
+  const found = digest(value);
+  if (known.size === mostKnown) known.clear();
+  if (value.length <= longestKnown) known.set(value, found);
+  return found;
 }
 
 function digest(value: Value | undefined): string {

@@ -14,10 +14,25 @@ export function tokens(text: string): string[] {
  * is not ASCII is cut here, and what is too long left out.
  */
 export function indexedText(text: string): string {
-  if (!notAscii.test(text) && !hasLongWord(text)) return text;
-  return text
-    .replace(longAsciiWord, ' ')
-    .replace(otherWord, (run) => (run === '\0' ? ' ' : tokens(run).join(' ')));
+  const kept = hasLongWord(text) ? text.replace(longAsciiWord, ' ') : text;
+  let result = '';
+  let from = 0;
+  for (let at = nextOther(kept, from); at !== -1; at = nextOther(kept, from)) {
+    // With all of the letters and digits around it: SQLite takes whatever is not ASCII for a letter.
+    let start = at;
+    while (start > from && isAsciiWord(kept, start - 1)) start -= 1;
+    let end = at + 1;
+    while (isAsciiWord(kept, end) || kept.charCodeAt(end) > 0x7f) end += 1;
+    result += `${kept.slice(from, start)} ${tokens(kept.slice(start, end)).join(' ')} `;
+    from = end;
+  }
+  return from === 0 ? kept : result + kept.slice(from);
+}
+
+/** Where something stands that SQLite does not take as we do, from `from` on; -1: nowhere. */
+function nextOther(text: string, from: number): number {
+  other.lastIndex = from;
+  return other.test(text) ? other.lastIndex - 1 : -1;
 }
 
 /** To be raised with every change of `tokens` or `indexedText`. */
@@ -30,14 +45,11 @@ const asciiWord = /[0-9a-z]+/g;
 // oxlint-disable-next-line no-control-regex -- all of ASCII is meant
 const ascii = /^[\0-\x7f]*$/;
 
-// oxlint-disable-next-line no-control-regex -- NUL too: it would end the text
-const notAscii = /[^\x01-\x7f]/;
+/** One of them; NUL would end the text. */
+// oxlint-disable-next-line no-control-regex -- as said
+const other = /[^\x01-\x7f]/g;
 /** Not in a run with characters that are not ASCII, and may take more bytes. */
 const longAsciiWord = /(?<![0-9A-Za-z\x80-\uffff])[0-9A-Za-z]{32,}(?![0-9A-Za-z\x80-\uffff])/g;
-/** With all of the letters and digits around it: SQLite takes whatever is not ASCII for a letter. */
-// oxlint-disable-next-line no-control-regex -- NUL, as above
-const otherWord = /\0|[0-9A-Za-z]*[\x80-\uffff][0-9A-Za-z\x80-\uffff]*/g;
-
 /** UTF-8 bytes from which on a word is left out. */
 const longWordBytes = 32;
 
