@@ -292,7 +292,7 @@ export function loadConfig(
     if (value !== undefined) raw[name] = value;
   }
   const parsed = configSchema.safeParse(raw);
-  if (!parsed.success) throw new BridgeError('config_invalid', explain(parsed.error, raw));
+  if (!parsed.success) throw new BridgeError('config_invalid', explain(parsed.error, raw, flags));
   const config = parsed.data;
   if (config.convexMode === 'remote' && config.convexUrl === undefined) {
     throw new BridgeError(
@@ -307,14 +307,21 @@ export function loadConfig(
   });
 }
 
-function explain(error: z.ZodError, raw: Partial<Record<string, string>>): string {
+/** Each by the name under which it was given. */
+function explain(
+  error: z.ZodError,
+  raw: Partial<Record<string, string>>,
+  flags: Partial<Record<SettingName, string>>,
+): string {
   return error.issues
     .map((issue) => {
-      const name = String(issue.path[0]);
-      const setting = settings[name as SettingName];
+      // The schema has the keys of `settings`.
+      const name = String(issue.path[0]) as SettingName;
+      const setting: Setting = settings[name];
+      const [flag] = flags[name] === undefined ? [] : (setting.flag?.split(' ') ?? []);
       // The token is a secret: its value is never repeated.
       const shown = name === 'token' ? '' : ` is "${raw[name] ?? ''}", but`;
-      return `${setting.env}${shown} ${issue.message}`;
+      return `${flag ?? setting.env}${shown} ${issue.message}`;
     })
     .join('; ');
 }

@@ -19,6 +19,7 @@ export class BridgeError extends Error {
 
 /** `retryable` decides, here and nowhere else, whether the same call may succeed later. */
 export const catalogue = {
+  arguments_invalid: { retryable: false, message: 'The command cannot be run like this' },
   config_invalid: { retryable: false, message: 'The configuration is not valid' },
   home_locked: {
     retryable: false,

@@ -15,19 +15,19 @@ export interface ServedConvex {
 
 interface ServedFunctions {
   functions?: string;
-  envFile?: string;
+  environmentFile?: string;
   watch?: boolean;
 }
 
 /**
  * With the key of the home, so that `oa-bridge token --convex` gives tokens for it.
  * @param functions a folder that is served instead of the bridge's own functions
- * @param envFile environment variables of the functions, one name=value a line
+ * @param environmentFile environment variables of the functions, one name=value a line
  * @param watch load the functions anew when their folder changes
  */
 export function serveConvex(
   config: Config,
-  { functions, envFile, watch = false }: ServedFunctions,
+  { functions, environmentFile, watch = false }: ServedFunctions,
   log: (line: string) => void,
 ): ServedConvex {
   const ready = Promise.withResolvers<string>();
@@ -40,7 +40,7 @@ export function serveConvex(
     functions: functions === undefined ? functionsSource() : { folder: functions },
     arguments: [
       ...environmentArguments(openTokenSigner(config.home).environment),
-      ...(envFile === undefined ? [] : ['--env-file', envFile]),
+      ...(environmentFile === undefined ? [] : ['--environment-file', environmentFile]),
       ...(watch ? ['--watch'] : []),
     ],
     onReady: ({ url }) => ready.resolve(url),

@@ -64,10 +64,16 @@ function selectionOf(flags: BackfillFlags): { since?: number; limit?: number; pa
   const { since, limit, path, attach, cancel } = flags;
   const selects = since !== undefined || limit !== undefined || path !== undefined;
   if ((selects ? 1 : 0) + (attach ? 1 : 0) + (cancel ? 1 : 0) > 1) {
-    throw new BridgeError('config_invalid', '--attach and --cancel take the backfill that goes on');
+    throw new BridgeError(
+      'arguments_invalid',
+      '--attach and --cancel take the backfill that goes on',
+    );
   }
   if (limit !== undefined && !/^[1-9]\d{0,8}$/.test(limit)) {
-    throw new BridgeError('config_invalid', `--limit is "${limit}", but must be a number from 1`);
+    throw new BridgeError(
+      'arguments_invalid',
+      `--limit is "${limit}", but must be a number from 1`,
+    );
   }
   return {
     ...(since === undefined ? {} : { since: timeOf(since) }),
@@ -82,7 +88,7 @@ function timeOf(text: string): number {
   const time = Date.parse(isDate ? `${text}T00:00` : text);
   if (Number.isNaN(time) || time < 0) {
     throw new BridgeError(
-      'config_invalid',
+      'arguments_invalid',
       `--since is "${text}", but must be a date such as 2026-01-31 or 2026-01-31T18:30`,
     );
   }

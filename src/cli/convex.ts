@@ -7,7 +7,7 @@ export interface ConvexFlags {
   /** A folder. */
   functions?: string;
   /** A file of environment variables for them. */
-  envFile?: string;
+  environmentFile?: string;
   /** Follow the folder. */
   watch?: boolean;
   json?: boolean;

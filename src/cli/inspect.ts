@@ -20,15 +20,16 @@ export interface InspectFlags {
 
 /** Serves until it is interrupted. */
 export async function inspect(config: Config, flags: InspectFlags): Promise<ExitCode> {
+  const port = portOf(flags);
   // Says why, where nobody answers, before there is a page that cannot.
   const bridge = await connectLocalBridge(config);
   bridge.close();
   const { url, token } = localBridge(config);
   if (flags.stately === true) {
-    const served = await serveStately(portOf(flags), () => connectLocalBridge(config));
+    const served = await serveStately(port, () => connectLocalBridge(config));
     return await serveUntilInterrupted(served, served.url, flags.open ?? false);
   }
-  const served = await servePage({ port: portOf(flags) });
+  const served = await servePage({ port });
   const address = `${served.url}#${new URLSearchParams({ bridge: url, token }).toString()}`;
   return await serveUntilInterrupted(served, address, flags.open ?? false);
 }
@@ -36,7 +37,10 @@ export async function inspect(config: Config, flags: InspectFlags): Promise<Exit
 export function portOf({ port }: { port: string }): number {
   const number = Number(port);
   if (/^\d{1,5}$/.test(port) && number < 65_536) return number;
-  throw new BridgeError('config_invalid', `--port takes a number from 0 to 65535, not "${port}"`);
+  throw new BridgeError(
+    'arguments_invalid',
+    `--port takes a number from 0 to 65535, not "${port}"`,
+  );
 }
 
 /** The address goes to standard output only: with its fragment it opens the bridge. */

@@ -17,10 +17,11 @@ export interface LogsFlags {
 const INTERVAL_MS = 250;
 
 export async function logs(config: Config, { lines, follow, json }: LogsFlags): Promise<ExitCode> {
-  if (!/^\d{1,6}$/.test(lines)) throw new BridgeError('config_invalid', '--lines takes a number');
+  if (!/^\d{1,6}$/.test(lines))
+    throw new BridgeError('arguments_invalid', '--lines takes a number');
   const file = logFilePath(config.home);
   if (!existsSync(file) && follow !== true) {
-    throw new BridgeError('config_invalid', `${file} is not there: no bridge has run on this home`);
+    throw new BridgeError('path_missing', `${file}; no bridge has run on this home yet`);
   }
   const show = json === true ? (line: string) => `${line}\n` : prettifier(process.stdout.isTTY);
   const print = (line: string) => process.stdout.write(show(line));

@@ -47,7 +47,7 @@ function choose({ addresses }: PairingFrame, wanted: string | undefined): Addres
   const hosts = addresses.map(({ bridgeUrl }) => new URL(bridgeUrl).hostname);
   const chosen = addresses[wanted === undefined ? 0 : hosts.indexOf(wanted)];
   if (chosen !== undefined) return chosen;
-  throw new BridgeError('config_invalid', `--address must be one of ${hosts.join(', ')}`);
+  throw new BridgeError('arguments_invalid', `--address must be one of ${hosts.join(', ')}`);
 }
 
 function render({ addresses, expiresAt }: PairingFrame, chosen: Address): string {

@@ -240,7 +240,11 @@ export async function program(args: string[]): Promise<ExitCode> {
     .description('run the embedded Convex backend alone, without the bridge')
     .option('--functions <directory>', "serve these functions instead of the bridge's own")
     .option('--watch', 'load the functions anew when one of their files changes')
-    .option('--env-file <file>', 'environment variables of the functions, one name=value a line')
+    .option(
+      // Not --env-file: Node takes that for its own, wherever it stands.
+      '--environment-file <file>',
+      'environment variables of the functions, one name=value a line',
+    )
     .option('--json', 'print the address as one line of JSON')
     .addHelpText('after', ADMIN_HELP)
     .action((flags: Flags & ConvexFlags) =>
@@ -298,9 +302,12 @@ const EVERYTHING = Object.keys(settings) as SettingName[];
 const LOCAL: SettingName[] = ['home', 'bind', 'token'];
 const CONVEX: SettingName[] = ['home', 'convexPort', 'convexInterface', 'convexDb'];
 
+/** Commander wraps its own text only: what is added here has lines of at most 80 characters. */
 const BACKFILL_HELP = `
-Ctrl-C ends only the watching: the backfill goes on in the bridge, over its restarts too.
-Exit codes: 0 all files are imported (or --detach), 1 some failed, or it was cancelled, 130 after Ctrl-C.`;
+Ctrl-C ends only the watching: the backfill goes on in the bridge, over its
+restarts too.
+Exit codes: 0 all files are imported (or --detach), 1 some failed, or it was
+cancelled, 130 after Ctrl-C.`;
 
 /** Of rows; `preface` is what the harness told the model. */
 const KINDS = [
@@ -317,23 +324,27 @@ const KINDS = [
 ];
 
 const RECORD_HELP = `
-It holds the names, ids and paths of what happened, and no text: neither prompts nor answers,
-nor what commands print. Look at it before you give it away.`;
+It holds the names, ids and paths of what happened, and no text: neither prompts
+nor answers, nor what commands print. Look at it before you give it away.`;
 
 const ADMIN_HELP = `
 "npx convex run", "data" and "env list" work against it with
   CONVEX_SELF_HOSTED_URL        the address that it prints
-  CONVEX_SELF_HOSTED_ADMIN_KEY  what the file "admin-key" beside the database holds (only you may read it)`;
+  CONVEX_SELF_HOSTED_ADMIN_KEY  what the file "admin-key" beside the database
+                                holds (only you may read it)`;
 
 const EXIT_HELP = `
-Every setting can also be given by its environment variable, named in the help of each command.
-Exit codes: 0 done, 1 failed, 2 wrong arguments or configuration, 3 nobody answers, 130 interrupted.`;
+Every setting can also be given by its environment variable, named in the help
+of each command.
+Exit codes: 0 done, 1 failed, 2 wrong arguments or configuration, 3 nobody
+answers, 130 interrupted.`;
 
 function withSettings(command: Command, names: SettingName[]): Command {
   for (const name of names) {
     const setting: Setting = settings[name];
     if (setting.flag === undefined) {
-      command.addHelpText('after', `\n${setting.env}: ${setting.description} (${setting.default})`);
+      const text = `\n${setting.env}: ${setting.description}\n(${setting.default})`;
+      command.addHelpText('after', text);
       continue;
     }
     const shownDefault = setting.default === '' ? '' : `, default ${setting.default}`;

@@ -57,7 +57,7 @@ export async function record(config: Config, flags: RecordFlags): Promise<ExitCo
 function secondsOf(text: string): number {
   const seconds = Number(text);
   if (text !== '' && seconds > 0 && seconds <= 86_400) return seconds;
-  throw new BridgeError('config_invalid', '--for takes seconds, at most 86400');
+  throw new BridgeError('arguments_invalid', '--for takes seconds, at most 86400');
 }
 
 /** For its owner alone; nothing is overwritten. */
@@ -65,7 +65,7 @@ function open(file: string): number {
   try {
     return openSync(file, 'wx', 0o600);
   } catch (cause) {
-    throw new BridgeError('config_invalid', `${file} cannot be made, or is there already`, {
+    throw new BridgeError('arguments_invalid', `${file} cannot be made, or is there already`, {
       cause,
     });
   }

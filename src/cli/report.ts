@@ -19,6 +19,7 @@ export function report(error: unknown): ExitCode {
 }
 
 const EXIT_OF: Partial<Record<ErrorCode, ExitCode>> = {
+  arguments_invalid: EXIT.usage,
   config_invalid: EXIT.usage,
   home_unsafe: EXIT.usage,
   bridge_unreachable: EXIT.unreachable,

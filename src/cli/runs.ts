@@ -42,7 +42,7 @@ const limitFlag = z.coerce.number().int().min(1).max(500);
 export async function runs(config: Config, flags: RunsFlags): Promise<ExitCode> {
   const limit = limitFlag.default(20).safeParse(flags.limit);
   if (!limit.success)
-    throw new BridgeError('config_invalid', '--limit takes a number from 1 to 500');
+    throw new BridgeError('arguments_invalid', '--limit takes a number from 1 to 500');
   const bridge = await connectLocalBridge(config);
   try {
     const convex = await convexFunctions(bridge);

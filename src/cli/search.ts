@@ -36,7 +36,7 @@ const limitFlag = z.coerce.number().int().min(1).max(200);
 export async function search(config: Config, words: string, flags: SearchFlags): Promise<ExitCode> {
   const limit = limitFlag.default(20).safeParse(flags.limit);
   if (!limit.success)
-    throw new BridgeError('config_invalid', '--limit takes a number from 1 to 200');
+    throw new BridgeError('arguments_invalid', '--limit takes a number from 1 to 200');
   const ask = await convexQuery(config);
   const thread = flags.thread === undefined ? null : await threadNamed(ask, flags.thread);
   if (flags.thread !== undefined && thread === null) {

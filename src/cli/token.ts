@@ -22,7 +22,7 @@ export async function token(config: Config, flags: TokenFlags): Promise<ExitCode
 async function asked(config: Config, flags: TokenFlags): Promise<string> {
   const { convex, jwks, rotate: replace } = flags;
   if (Object.keys({ convex, jwks, rotate: replace }).filter((name) => name in flags).length > 1) {
-    throw new BridgeError('config_invalid', 'give one of --convex, --jwks and --rotate');
+    throw new BridgeError('arguments_invalid', 'give one of --convex, --jwks and --rotate');
   }
   if (replace === true) return await rotate(config);
   if (convex === true) return (await openTokenSigner(config.home).sign('client')).token;
@@ -37,7 +37,7 @@ async function keysIn(url: string): Promise<z.infer<typeof keySet>['keys']> {
     if (!url.startsWith('data:')) throw new Error('it is no data: URL');
     return keySet.parse(await (await fetch(url)).json()).keys;
   } catch (cause) {
-    throw new BridgeError('config_invalid', '--jwks takes a value that it has printed itself', {
+    throw new BridgeError('arguments_invalid', '--jwks takes a value that it has printed itself', {
       cause,
     });
   }

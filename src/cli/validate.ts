@@ -36,7 +36,7 @@ function filesAt(path: string, mustBeThere: boolean): string[] {
   }
   if (found !== undefined) return [path];
   if (!mustBeThere) return [];
-  throw new BridgeError('config_invalid', `there is no file or folder ${path}`);
+  throw new BridgeError('arguments_invalid', `there is no file or folder ${path}`);
 }
 
 function check(path: string): LibraryProblem[] {

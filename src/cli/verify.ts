@@ -23,10 +23,10 @@ export async function verify(
   { all = false, repair = false, removeExtra = false, json = false }: VerifyFlags,
 ): Promise<ExitCode> {
   if (all === (target !== undefined)) {
-    throw new BridgeError('config_invalid', 'give a thread, a session file, or --all');
+    throw new BridgeError('arguments_invalid', 'give a thread, a session file, or --all');
   }
   if (removeExtra && !repair) {
-    throw new BridgeError('config_invalid', '--remove-extra needs --repair');
+    throw new BridgeError('arguments_invalid', '--remove-extra needs --repair');
   }
   const bridge = await connectLocalBridge(config);
   try {

@@ -30,7 +30,8 @@ export const usage = `Usage: main.ts --db <file> --functions <folder> [options]
   --admin-key-file <file>  file with the admin key, created when missing
                            (default: "admin-key" beside the database)
   --env <name=value>       an environment variable of the functions (repeatable)
-  --env-file <file>        more of them, one name=value a line; --env goes before
+  --environment-file <file>
+                           more of them, one name=value a line; --env goes before
   --allow-host <name>      a name under which clients reach this machine (repeatable)
   --allow-origin <origin>  an origin whose pages may connect (repeatable)
   --watch-stdin            end when standard input ends, that is, with the parent process
@@ -64,7 +65,7 @@ export function parseArguments(argv: string[]): Arguments | null {
     allowedOrigins: values['allow-origin'],
     watchStdin: values['watch-stdin'],
     watch: parseWatch(values.watch, values.functions),
-    env: { ...readEnvironment(values['env-file']), ...parseEnvironment(values.env) },
+    env: { ...readEnvironment(values['environment-file']), ...parseEnvironment(values.env) },
   };
 }
 
@@ -80,7 +81,7 @@ function parseValues(argv: string[]) {
         interface: { type: 'string', default: '127.0.0.1' },
         'admin-key-file': { type: 'string' },
         env: { type: 'string', multiple: true, default: [] },
-        'env-file': { type: 'string' },
+        'environment-file': { type: 'string' },
         'allow-host': { type: 'string', multiple: true, default: [] },
         'allow-origin': { type: 'string', multiple: true, default: [] },
         watch: { type: 'boolean', default: false },
@@ -122,7 +123,7 @@ function readEnvironment(file: string | undefined): Record<string, string> {
     return Object.fromEntries(entries.map(([name, value]) => [name, value ?? '']));
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new ArgumentError(`--env-file cannot be read: ${reason}.`, { cause });
+    throw new ArgumentError(`--environment-file cannot be read: ${reason}.`, { cause });
   }
 }
 

@@ -30,8 +30,8 @@ describe('help and wrong arguments', () => {
     [['begin'], "unknown command 'begin'"],
     [['status', '--colour'], "unknown option '--colour'"],
     [['submit'], "missing required argument 'text'"],
-    [['status', '--bind', 'here'], 'OPENAGENTS_BIND is "here", but must be host:port'],
-    [['convex', '--convex-port', '70000'], 'OPENAGENTS_CONVEX_PORT is "70000", but must be'],
+    [['status', '--bind', 'here'], '--bind is "here", but must be host:port'],
+    [['convex', '--convex-port', '70000'], '--convex-port is "70000", but must be'],
   ])('%j is told on standard error with exit code 2', async (args, message) => {
     const { exitCode, stdout, stderr } = await commandLine('/nowhere', args);
     expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
