@@ -9,6 +9,8 @@ export const EXIT = {
   unreachable: 3,
   /** Ended by Ctrl-C, as shells count it: 128 + SIGINT. */
   interrupted: 130,
+  /** Whoever read its output has left, as shells count it: 128 + SIGPIPE. */
+  unread: 141,
 } as const;
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];

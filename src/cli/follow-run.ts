@@ -3,6 +3,7 @@ import type { BridgeConnection, BridgeEvent } from '../control/connect-bridge.ts
 import type { RunFrame } from '../control/frames.ts';
 import { BridgeError } from '../errors.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
+import { printableText } from './printable.ts';
 import { showItems } from './show-item.ts';
 
 export interface RunFollower {
@@ -53,7 +54,7 @@ function show(
   done: (run: RunFrame) => void,
 ): void {
   if (event.type === 'codex.line') {
-    if (event.stream === 'stderr') process.stderr.write(`${event.line}\n`);
+    if (event.stream === 'stderr') process.stderr.write(`${printableText(event.line)}\n`);
     else showLine(event.line);
   } else if (event.type === 'bridge.run') {
     const { state, holder } = event;

@@ -14,10 +14,14 @@ import { reachableHost } from '../reachable-host.ts';
  */
 export async function connectLocalBridge(config: Config): Promise<BridgeConnection> {
   const { url, token } = localBridge(config);
-  try {
-    return await connectBridge({ url, token, reconnect: false });
-  } catch (cause) {
-    throw await whyNot(url, token, cause);
+  for (let isFirst = true; ; isFirst = false) {
+    try {
+      return await connectBridge({ url, token, reconnect: false });
+    } catch (cause) {
+      const reason = await whyNot(url, token, cause);
+      if (reason !== null) throw reason;
+      if (!isFirst) throw new BridgeError('bridge_unreachable', `${url} hangs up`, { cause });
+    }
   }
 }
 
@@ -38,12 +42,18 @@ function controlUrl({ bind: { host, port } }: Config): string {
   return `ws://${reachableHost(host)}:${port}/ws`;
 }
 
-/** A WebSocket does not tell why it was refused, so the same is asked once more over HTTP. */
-async function whyNot(url: string, token: string, cause: unknown): Promise<BridgeError> {
-  const answer = await askToUpgrade(url, token).catch(() => undefined);
-  if (answer === undefined) {
+/**
+ * A WebSocket does not tell why it was refused, so the same is asked once more over HTTP.
+ * Null when we are let in now: it has just begun to serve, or to take a new token.
+ */
+async function whyNot(url: string, token: string, cause: unknown): Promise<BridgeError | null> {
+  let answer: Answer;
+  try {
+    answer = await askToUpgrade(url, token);
+  } catch {
     return new BridgeError('bridge_unreachable', `nobody listens at ${url}`, { cause });
   }
+  if (answer === 'upgraded') return null;
   const { success, data } = refusal.safeParse(answer.body);
   const reason = success ? data.message : `HTTP status ${answer.status}, so it is no bridge`;
   return new BridgeError('bridge_refused', `${url}: ${reason}`, { cause });
@@ -54,11 +64,10 @@ const refusal = z.object({ message: z.string() });
 /** A daemon that is busy or just ending may not answer at all (ms). */
 const ANSWER_LIMIT_MS = 5_000;
 
-async function askToUpgrade(
-  url: string,
-  token: string,
-): Promise<{ status: number; body: unknown }> {
-  const { promise, resolve, reject } = Promise.withResolvers<{ status: number; body: unknown }>();
+type Answer = 'upgraded' | { status: number; body: unknown };
+
+async function askToUpgrade(url: string, token: string): Promise<Answer> {
+  const { promise, resolve, reject } = Promise.withResolvers<Answer>();
   const request = httpRequest(url.replace(/^ws/, 'http'), {
     signal: AbortSignal.timeout(ANSWER_LIMIT_MS),
     headers: {
@@ -73,7 +82,7 @@ async function askToUpgrade(
   request.on('error', reject);
   request.on('upgrade', (_response, socket) => {
     socket.destroy();
-    reject(new Error('It answers now.'));
+    resolve('upgraded');
   });
   request.on('response', (response) => {
     readAll(response).then(

@@ -1,5 +1,6 @@
 /** What a person wants to see of Codex's own lines: its words as they come, and the commands it ran. */
 import { z } from 'zod';
+import { printableText } from './printable.ts';
 
 /** Takes the lines of one run, of either driver; what is of no interest, or is no JSON, shows nothing. */
 export function showItems(): (line: string) => void {
@@ -13,7 +14,7 @@ export function showItems(): (line: string) => void {
   };
 
   function showExec({ type, text, command }: z.infer<typeof execEvent>['item']): void {
-    if (type === 'agent_message' && text !== undefined) console.log(text);
+    if (type === 'agent_message' && text !== undefined) console.log(printableText(text));
     if (type === 'command_execution' && command !== undefined) showCommand(command);
   }
 
@@ -24,10 +25,10 @@ export function showItems(): (line: string) => void {
     if (method === 'item/agentMessage/delta' && delta !== undefined) {
       if (open !== itemId) endLine();
       open = itemId;
-      process.stdout.write(delta);
+      process.stdout.write(printableText(delta));
     } else if (method === 'item/completed' && item?.type === 'agentMessage') {
       if (open === item.id) endLine();
-      else console.log(item.text);
+      else console.log(printableText(item.text ?? ''));
     } else if (method === 'item/completed' && item?.type === 'commandExecution') {
       if (item.command !== undefined) showCommand(item.command);
     } else if (method === 'turn/completed') {
@@ -45,7 +46,7 @@ export function showItems(): (line: string) => void {
 }
 
 function showCommand(command: string): void {
-  process.stderr.write(`$ ${command}\n`);
+  process.stderr.write(`$ ${printableText(command)}\n`);
 }
 
 const text = z.string().optional().catch(undefined);

@@ -15,6 +15,8 @@ const FRUGAL = ['--memory-saver-mode', '--semi-space-growth-factor=1'];
 
 export async function start(config: Config): Promise<ExitCode> {
   for (const flag of FRUGAL) setFlagsFromString(flag);
+  // Who reads the log may leave; it is in the home as well.
+  process.stderr.on('error', () => {});
   const daemon = startDaemon(config);
   let signals = 0;
   const onSignal = (signal: NodeJS.Signals) => {

@@ -430,6 +430,7 @@ function bindFailure(cause: NodeJS.ErrnoException, address: string): BridgeError
       return new BridgeError(
         'config_invalid',
         `${told} needs privileges; choose a port above 1023`,
+        { cause },
       );
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND':
