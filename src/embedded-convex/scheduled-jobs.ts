@@ -24,7 +24,7 @@ export function insertJob(
   transaction: Transaction,
   job: { name: string; args: Value; scheduledTime: number; isCanceled: boolean },
 ): string {
-  const now = Math.floor(transaction.creationTime);
+  const now = Math.floor(transaction.now);
   return transaction.insertSystem(scheduledFunctionsTable, {
     name: job.name,
     args: [job.args],
@@ -51,7 +51,7 @@ export function markInProgress(transaction: Transaction, id: string): void {
 
 /** Leaves a job that is finished, or canceled, as it is. */
 export function finishJob(transaction: Transaction, id: string, state: JobState): void {
-  const completedTime = Math.floor(transaction.creationTime);
+  const completedTime = Math.floor(transaction.now);
   change(transaction, id, { state: { ...state }, completedTime });
 }
 
@@ -64,7 +64,7 @@ export interface JobsToRun {
 
 /** `transaction` is a system one. At most `limit` that are due. */
 export function jobsToRun(transaction: Transaction, limit: number): JobsToRun {
-  const now = transaction.creationTime;
+  const now = transaction.now;
   const running = readRows(transaction, jobsInState('inProgress'), limit);
   const pending = readRows(transaction, jobsInState('pending'), limit + 1);
   const isDue = (doc: Doc): boolean => timeOf(doc, 'scheduledTime') <= now;
@@ -91,8 +91,7 @@ export function pendingJobs(transaction: Transaction): { id: string; scheduledTi
 /** Removes some of the jobs that were finished long ago; true: there may be more. */
 export function pruneJobs(transaction: Transaction): boolean {
   const oldest = readRows(transaction, finishedJobs, pruneBatch);
-  const isOld = (doc: Doc): boolean =>
-    timeOf(doc, 'completedTime') + keptMs <= transaction.creationTime;
+  const isOld = (doc: Doc): boolean => timeOf(doc, 'completedTime') + keptMs <= transaction.now;
   const old = oldest.filter(isOld);
   for (const doc of old) transaction.writeSystem(doc.id, null);
   return old.length === pruneBatch;

@@ -92,11 +92,13 @@ export class Store {
   ): Transaction {
     const { readOnly = false, isSystem = false } = options;
     if (!readOnly && this.#writer !== null) throw new StoreError('WriteInProgress', '');
+    const now = this.#now();
     const transaction = new Transaction(this.#host, {
       readOnly,
       limits: isSystem ? noLimits : { ...this.#limits, ...options.limits },
       commitTs: this.#nextTs(),
-      creationTime: Math.max(this.#now(), nextDouble(this.#lastCreationTime)),
+      now,
+      creationTime: Math.max(now, nextDouble(this.#lastCreationTime)),
       isSystem,
     });
     if (!readOnly) this.#writer = transaction;

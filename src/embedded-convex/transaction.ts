@@ -77,6 +77,8 @@ export interface TransactionOptions {
   limits: TransactionLimits;
   /** Nanoseconds: what a commit will have. */
   commitTs: bigint;
+  /** Milliseconds since 1970. */
+  now: number;
   /** Milliseconds with a fraction: the `_creationTime` of the first insert. */
   creationTime: number;
   /** The engine's own, for system tables: sees all of their indexes. */
@@ -92,8 +94,12 @@ export interface TransactionOptions {
 export class Transaction {
   /** Of the snapshot. Nanoseconds. */
   readonly ts: bigint;
-  /** Milliseconds with a fraction: what time it is for the function that runs. */
-  readonly creationTime: number;
+  /**
+   * Milliseconds since 1970: what time it is for the function that runs. Of the first insert's
+   * `_creationTime` the whole part, unless the clock was set back: then that is behind it, or
+   * time would stand still until the clock is there again.
+   */
+  readonly now: number;
   readonly #host: TransactionHost;
   readonly #options: TransactionOptions;
   /** What it has used of its limits. */
@@ -107,7 +113,7 @@ export class Transaction {
     this.#host = host;
     this.#options = options;
     this.ts = host.lastTs;
-    this.creationTime = options.creationTime;
+    this.now = options.now;
     this.usage = new Usage(options.limits);
     this.#reads = new ReadRecorder(this.usage);
     this.#writes = new WriteBuffer(this.usage);
@@ -414,7 +420,7 @@ export class Transaction {
 
   #takeCreationTime(): number {
     const last = this.#lastCreationTime;
-    const time = last === null ? this.creationTime : nextDouble(last);
+    const time = last === null ? this.#options.creationTime : nextDouble(last);
     this.#lastCreationTime = time;
     return time;
   }

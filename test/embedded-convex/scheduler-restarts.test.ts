@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { expect, onTestFinished, test } from 'vitest';
 import type { ExecutionLimits } from '../../src/embedded-convex/executor-options.ts';
 import { bundleFunctions } from '../../src/embedded-convex/runtime/bundle.ts';
@@ -62,6 +63,21 @@ const schedule = async (t: TestExecutor, name: string, delay = 0, text?: string)
   idOf(await t.mutation('later', { name, delay, ...(text !== undefined && { text }) }));
 const ends = (jobs: JobRow[]): string[] => jobs.map(({ state }) => state.error ?? state.kind);
 const textsOf = async (t: TestExecutor) => valueOf(await t.query('texts'));
+
+test('a job is put off by as long as was asked for, also when the clock was set back', async () => {
+  const first = await open();
+  await first.mutation('put', { text: 'an hour ahead' });
+  await first.executor.close();
+  // To this database the clock of the machine is an hour behind from here on.
+  const raised = new DatabaseSync(join(first.folder, 'data.sqlite'));
+  raised.prepare('UPDATE meta SET last_creation_time = ?').run(Date.now() + 3_600_000);
+  raised.close();
+  const t = await reopened(first);
+  const later = functionRequest('later', { name: 'put', delay: 20, text: 'in time' });
+  await t.executor.mutation(later);
+  expect(await finishedJobs(t)).toMatchObject([{ state: { kind: 'success' } }]);
+  expect(valueOf(await t.query('texts'))).toEqual(['an hour ahead', 'in time']);
+});
 
 test('a job that waits is run by the next process, in time', async () => {
   const t = await open();

@@ -34,11 +34,21 @@ describe('insert', () => {
     expect(docs.map((doc) => doc.id)).toEqual([first, second]);
   });
 
-  test('tells the function the creation time that its first document will have', () => {
-    using database = memoryStore();
+  test('tells the function the time that its first document will have', () => {
+    using database = memoryStore({ now: () => 2000 });
     const transaction = database.store.begin();
     const doc = transaction.get(transaction.insert('notes', {}));
-    expect(doc?.value['_creationTime']).toBe(transaction.creationTime);
+    expect(doc?.value['_creationTime']).toBe(transaction.now);
+  });
+
+  test('goes on telling the time when the clock goes back', () => {
+    let now = 2000;
+    using database = memoryStore({ now: () => now });
+    write(database.store, (transaction) => transaction.insert('notes', {}));
+    now = 1000;
+    expect(write(database.store, (transaction) => transaction.now)).toBe(1000);
+    now = 1001;
+    expect(write(database.store, (transaction) => transaction.now)).toBe(1001);
   });
 
   test.each([

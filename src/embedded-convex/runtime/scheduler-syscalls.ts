@@ -35,7 +35,7 @@ export function performScheduling(
 function schedule(caller: SchedulerCaller, args: SyscallArguments): string {
   const { transaction, functions, jobId } = caller;
   const name = scheduledName(functions, functionName(args));
-  const scheduledTime = scheduledMs(args.number('ts'), transaction.creationTime);
+  const scheduledTime = scheduledMs(args.number('ts'), transaction.now);
   const value = scheduledArguments(name, args);
   transaction.countScheduled(measure([value]).size);
   const parent = jobId === null ? null : findJob(transaction, jobId);

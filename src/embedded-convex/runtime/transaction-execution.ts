@@ -63,7 +63,7 @@ export class TransactionExecution implements Execution {
   }
 
   now(): number {
-    return Math.floor(this.#run.transaction.creationTime);
+    return Math.floor(this.#run.transaction.now);
   }
 
   random(): number {
