@@ -157,6 +157,22 @@ describe('a program that', () => {
     await expectNothingElseNoticed();
   });
 
+  test('shows what its command has printed 20,000 times at once is followed to its end', async () => {
+    const item = {
+      id: 'item_1',
+      type: 'command_execution',
+      command: 'make',
+      status: 'in_progress',
+    };
+    const update = JSON.stringify({
+      type: 'item.updated',
+      item: { ...item, aggregated_output: 'x', exit_code: null },
+    });
+    install(session, `yes '${update}' | head -n 20000`, turn);
+    expect(await endOf(await submit())).toMatchObject({ state: 'completed' });
+    await expectNothingElseNoticed();
+  });
+
   test('prints 100 MB on one line is followed in bounded memory', async () => {
     install(session, `head -c 100000000 /dev/zero | tr '\\0' x`, 'echo', turn);
     const before = residentMegabytes();

@@ -64,6 +64,8 @@ const DRAIN_LIMIT_MS = 1_000;
  * later. Looking costs some 10 ms.
  */
 const LOOKS_AT_COMMAND_MS = [30, 300];
+/** That wait at once: each sees all that is there, so more would see nothing more. */
+const MAX_LOOKS = 8;
 
 type Child = ReturnType<typeof start>;
 
@@ -80,6 +82,9 @@ export function startCodex(
   if (child === null || pid === undefined) return null;
   const tree = new ProcessTree(pid);
   const said = new Set<string>();
+  /** Keys of commands. */
+  const begun = new Set<string>();
+  let looks = 0;
   let isOver = false;
   let isKilled = false;
   const handle: CodexChild = {
@@ -97,9 +102,16 @@ export function startCodex(
       handle.note(text);
     },
     showed(items) {
-      if (!items.some(isCommandBegun)) return;
+      const known = begun.size;
+      for (const { key } of items.filter(isCommandBegun)) begun.add(key);
+      // One that goes on is shown with all that it prints.
+      if (begun.size === known || looks >= MAX_LOOKS) return;
       for (const delay of LOOKS_AT_COMMAND_MS) {
-        setTimeout(() => void (isOver || tree.look()), delay).unref();
+        looks += 1;
+        setTimeout(() => {
+          looks -= 1;
+          if (!isOver) void tree.look();
+        }, delay).unref();
       }
     },
     kill() {
