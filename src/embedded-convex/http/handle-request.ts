@@ -37,6 +37,8 @@ export async function handleRequest(
     if ('body' in reply) response.end(reply.body);
     else await reply.stream(response);
   } catch (error) {
+    // Whoever asked went away in the middle of the answer: nothing failed here.
+    if (response.headersSent && response.destroyed) return;
     sendError(response, asHttpError(error, options));
   }
 }

@@ -54,7 +54,6 @@ export class ActionExecution implements Execution {
     throw new FunctionError('UnknownOperation', `Unknown operation ${operation}`);
   }
 
-  /** Storage gets its place here. */
   async asyncSyscall(operation: string, text: string): Promise<string> {
     if (this.#hasEnded) throw new Error('The function has ended');
     const { path, identity, functions } = this.#options;

@@ -121,7 +121,6 @@ export class TransactionExecution implements Execution {
     this.#run.break(error);
   }
 
-  /** Storage operations get their place here. */
   #perform(operation: string, args: string): string | Promise<string> {
     switch (operation) {
       case '1.0/getUserIdentity':

@@ -1,4 +1,5 @@
-import { createWriteStream, readdirSync, writeFileSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { createWriteStream, existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
@@ -9,7 +10,7 @@ import {
   ZipReader,
   ZipWriter,
 } from '@zip.js/zip.js';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { Database } from '../../../src/embedded-convex/database.ts';
 import {
   fromSnapshotLine,
@@ -141,6 +142,30 @@ test('a running backend exports one state while it is written to, and leaves no 
   expect(readdirSync(join(databasePath, '..')).filter((name) => name.includes('export'))).toEqual(
     [],
   );
+});
+
+test('a client that goes away in the middle of an export leaves no copy behind, and is no failure', async () => {
+  using folder = temporaryFolder();
+  const copy = join(folder.path, 'copy.sqlite');
+  const store = Store.open(copy);
+  write(store, (transaction) => {
+    // Of what cannot be compressed, and more than the network takes unread.
+    for (let n = 0; n < 16; n += 1) transaction.insert('t', { bytes: randomBytes(1e6).buffer });
+  });
+  store.close();
+  await using backend = await startBackend({
+    wrap: (executor) => ({ ...executor, copyDatabase: () => Promise.resolve(copy) }),
+  });
+  const leaving = new AbortController();
+  const response = await fetch(`${backend.url}/api/snapshot`, {
+    headers: { Authorization: `Convex ${adminKey}` },
+    signal: leaving.signal,
+  });
+  await response.body?.getReader().read();
+  expect(existsSync(copy)).toBe(true);
+  leaving.abort();
+  await vi.waitFor(() => expect(existsSync(copy)).toBe(false), { timeout: 4000 });
+  expect(backend.failures).toEqual([]);
 });
 
 test('only the admin key gets a snapshot', async () => {
