@@ -268,6 +268,12 @@ async function settle(
   const now = Date.now();
   const over = { state: undefined, pid: undefined, holder: undefined, leaseUntil: undefined };
   await ctx.db.patch(runId, { ...seen, ...facts, ...over, endedAt: now, updatedAt: now });
+  const neverBegan =
+    run.status === 'pending' || (seen !== undefined && seen.spawnedAt === undefined);
+  // No file will ever confirm its prompt, which is real all the same.
+  if (neverBegan && run.messageId !== undefined) {
+    await ctx.db.patch(run.messageId, { provisional: undefined });
+  }
   await withdrawOf(ctx, runId);
   return true;
 }

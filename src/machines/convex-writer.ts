@@ -304,8 +304,12 @@ export const convexWriter = setup({
     RECALL_BACKOFF: ({ context }) => fullJitter(context.random, context.recallFailures),
     /** A commit takes milliseconds; past this, the answer was lost together with its connection. */
     COMMIT_LIMIT: 30_000,
-    /** Longer than the sweep of the session files (60 s): by then the file has been read to its end. */
-    SETTLE_DELAY: 90_000,
+    /**
+     * A file that was written lately is looked at every second: by then it has been read to its
+     * end, and what comes later all the same still finds its rows. Until then a call that was cut
+     * off is shown as going on.
+     */
+    SETTLE_DELAY: 10_000,
     /** Below the 2 s that its supervisor gives it; what is not in by then is read again later. */
     DRAIN_LIMIT: 1_500,
   },

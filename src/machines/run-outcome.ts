@@ -103,7 +103,8 @@ function explanationOf(context: CodexRunContext, state: RunOutcome['state']): Br
     return new BridgeError('run_interrupted', `${reason}${unkillable}`);
   }
   if (state === 'timedOut') return new BridgeError('run_timed_out', `${stop?.reason}${unkillable}`);
-  const reason = turn?.error ?? exit?.error;
+  const lastWord = FROM_OUTSIDE.has(exit?.signal ?? '') ? undefined : exit?.error;
+  const reason = turn?.error ?? lastWord;
   if (exit?.exitCode !== 0 || turn !== null) {
     return new BridgeError('codex_failed', reason ?? endingOf(exit));
   }
@@ -111,6 +112,15 @@ function explanationOf(context: CodexRunContext, state: RunOutcome['state']): Br
     ? new BridgeError('codex_without_turn', reason ?? endingOf(exit))
     : new BridgeError('codex_failed', reason ?? 'it ended before its turn did');
 }
+
+/** By these a process is ended by others: what it said before has nothing to do with it. */
+const FROM_OUTSIDE: ReadonlySet<string> = new Set([
+  'SIGKILL',
+  'SIGTERM',
+  'SIGINT',
+  'SIGHUP',
+  'SIGQUIT',
+]);
 
 function endingOf(exit: ProcessExit | null): string {
   return exit?.signal == null

@@ -74,6 +74,23 @@ it('an end brings with it what was seen before, and takes none of what is known'
   expect([pid, state]).toEqual([undefined, undefined]);
 });
 
+it('the prompt of a run that never began stays, as a row like others; of one that began its file confirms it', async () => {
+  const isProvisional = async (seen?: { spawnedAt?: number }, isTaken = true) => {
+    const { convex, threadDocId, runId, lease } = await queued();
+    if (isTaken) await lease(MACHINE);
+    const progress = seen === undefined ? {} : { progress: seen };
+    await convex.mutation(api.runs.interrupt, { runId, error: 'x', ...progress });
+    const [prompt] = await convex.query(api.messages.forThread, { threadId: threadDocId });
+    expect(prompt).toMatchObject({ text: 'build it', key: `run/${runId}/prompt` });
+    return prompt?.provisional === true;
+  };
+  expect(await isProvisional(undefined, false)).toBe(false);
+  expect(await isProvisional({})).toBe(false);
+  expect(await isProvisional({ spawnedAt: 1 })).toBe(true);
+  // An earlier life may have begun it.
+  expect(await isProvisional()).toBe(true);
+});
+
 describe('runs:lease', () => {
   it('makes a thread of nobody the machine’s that takes its first run, and so those behind it', async () => {
     const { convex, threadDocId, lease } = await queued();

@@ -208,6 +208,8 @@ describe('a run fails', () => {
     { exit: exited(1, null, 'Error: no rollout'), said: 'Error: no rollout' },
     { exit: exited(2), said: 'it ended with code 2' },
     { exit: exited(null, 'SIGSEGV'), said: 'it was ended by SIGSEGV' },
+    { exit: exited(null, 'SIGABRT', 'panicked at x'), said: 'panicked at x' },
+    { exit: exited(null, 'SIGKILL', 'INFO something'), said: 'it was ended by SIGKILL' },
   ])('with the last word of Codex: $said', async ({ exit, said }) => {
     await spawn();
     run.codex(spawned, exit);

@@ -334,9 +334,9 @@ describe('rows of a run that its file lacks', () => {
     writing.send(expected);
   });
 
-  test('are settled 90 s after the end of a run that never had a session', () => {
+  test('are settled 10 s after the end of a run that never had a session', () => {
     writing.send({ type: 'run.ended', runId: 'r1' });
-    writing.clock.increment(89_999);
+    writing.clock.increment(9_999);
     expect(settlings()).toBe(0);
     writing.clock.increment(1);
     expect(settlings()).toBe(1);
@@ -346,42 +346,42 @@ describe('rows of a run that its file lacks', () => {
     expect(settlings()).toBe(1);
   });
 
-  test('wait for the file, and then for 90 s of quiet', () => {
+  test('wait for the file, and then for 10 s of quiet', () => {
     writing.send({ type: 'run.session', runId: 'r1', resumeId: 'codex' });
     writing.send({ type: 'run.ended', runId: 'r1' });
     writing.clock.increment(1_000_000);
     expect(settlings()).toBe(0);
     writing.submit(fileJob('f1', 'codex'));
     writing.done('f1');
-    writing.clock.increment(60_000);
+    writing.clock.increment(6_000);
     writing.submit(fileJob('f2', 'codex'));
     writing.done('f2');
-    writing.clock.increment(60_000);
+    writing.clock.increment(6_000);
     expect(settlings()).toBe(0);
-    writing.clock.increment(30_000);
+    writing.clock.increment(4_000);
     expect(settlings()).toBe(1);
   });
 
   test.each(['a due time', 'a settling that waits its turn'])(
-    'are not settled before the file that is read again: an outage puts %s off to 90 s after it',
+    'are not settled before the file that is read again: an outage puts %s off to 10 s after it',
     (what) => {
       writing.send({ type: 'run.session', runId: 'r1', resumeId: 'codex' });
       writing.send({ type: 'run.ended', runId: 'r1' });
       writing.submit(fileJob('f1', 'codex'));
       writing.done('f1');
-      writing.clock.increment(80_000);
+      writing.clock.increment(8_000);
       writing.submit(fileJob('f2', 'codex'));
       // Its thread is still being written, so the settling has to wait.
-      if (what !== 'a due time') writing.clock.increment(10_000);
+      if (what !== 'a due time') writing.clock.increment(2_000);
       expect(writing.snapshot().context.queue.waiting).toHaveLength(what === 'a due time' ? 0 : 1);
       writing.send({ type: 'convex.offline', reason: 'gone' });
       writing.clock.increment(1_000_000);
       writing.send({ type: 'convex.online' });
       writing.submit(fileJob('f3', 'codex'));
-      writing.clock.increment(80_000);
+      writing.clock.increment(8_000);
       expect(settlings()).toBe(0);
       writing.done('f3');
-      writing.clock.increment(89_999);
+      writing.clock.increment(9_999);
       expect(settlings()).toBe(0);
       writing.clock.increment(1);
       expect(settlings()).toBe(1);
@@ -400,7 +400,7 @@ describe('rows of a run that its file lacks', () => {
         { ...left, runId: 'r2', resumeId: 'other', fileSeen: false },
       ],
     });
-    writing.clock.increment(90_000);
+    writing.clock.increment(10_000);
     expect(writing.started()).toEqual(['settle-r1']);
   });
 });

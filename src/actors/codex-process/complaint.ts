@@ -1,4 +1,5 @@
 /** Why Codex ended, in its own words: what a person is shown of a failed run. */
+import { stripVTControlCharacters } from 'node:util';
 import { z } from 'zod';
 
 /** Lines of stderr that are remembered, and characters of each. */
@@ -9,7 +10,8 @@ export class Complaints {
   #lines: string[] = [];
 
   add(line: string): void {
-    this.#lines.push(line.slice(0, MAX_CHARACTERS));
+    // Codex colours its log, also where nobody can see it.
+    this.#lines.push(stripVTControlCharacters(line.slice(0, MAX_CHARACTERS)));
     if (this.#lines.length > MAX_LINES) this.#lines.shift();
   }
 

@@ -45,7 +45,7 @@ export function compareRow(
   { isReverted = false, isMigrated = false }: RowRules = {},
 ): FieldDifference | null {
   const mayKnowMore = row.runId !== undefined || isMigrated;
-  const endedByRun = mayKnowMore && !isEnded(item) && isEnded(row);
+  const endedByRun = mayKnowMore && !isEnded(item) && (isEnded(row) || isGivenUp(row));
   const checks: Check[] = [
     ['kind', item.kind, row.kind],
     ['role', item.role, row.role],
@@ -95,6 +95,11 @@ function compareData({ data }: ThreadItem, row: Row, mayKnowMore: boolean): Fiel
   const [wanted, found] =
     mayKnowMore && keepsOutput(data, row) ? [without(data, 'output'), rest] : [data, row.data];
   return isSame(wanted, found) ? null : firstDifference(wanted, found, isSame);
+}
+
+/** Of a run that is over: the end may yet come into its file. */
+function isGivenUp({ data }: Row): boolean {
+  return data?.['status'] === 'interrupted';
 }
 
 /** Codex cuts long output in its file, and the stream has it whole. */

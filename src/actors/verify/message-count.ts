@@ -17,6 +17,8 @@ export class MessageCount {
   readonly #bare: MessageCounts = { user: 0, assistant: 0 };
   /** Answers that the model was given; all that is left of them in a file that was cut down. */
   #given = 0;
+  /** Prompts that the model was given and that are not displayed yet. */
+  #prompts = 0;
   #first: Json | undefined;
   #records = 0;
   #owner: unknown;
@@ -41,6 +43,7 @@ export class MessageCount {
     if (record['type'] === 'session_meta') this.#owner ??= payloadOf(record)['id'];
     if (record['type'] === 'event_msg') this.#countDisplayed(payloadOf(record));
     if (isGivenAnswer(record)) this.#given += 1;
+    if (isGivenPrompt(record)) this.#prompts += 1;
     if (record['type'] === 'message') this.#countBare(record);
   }
 
@@ -61,13 +64,24 @@ export class MessageCount {
   /** Codex displays each message by one event, and in newer files by one item of this thread. */
   #countDisplayed(payload: Json): void {
     const { type, thread_id: threadId } = payload;
-    if (type === 'user_message') this.#displayed.push('user');
+    if (type === 'user_message') this.#displayPrompt();
     if (type === 'agent_message') this.#displayed.push('assistant');
+    if (AROUND_TURNS.has(String(type))) this.#displayRest();
     if (type === 'thread_rolled_back') this.#takeBack(Number(payload['num_turns']));
     if (type !== 'item_completed' || threadId !== this.#owner) return;
     const item = objectOf(payload['item'])['type'];
-    if (item === 'UserMessage') this.#displayed.push('user');
+    if (item === 'UserMessage') this.#displayPrompt();
     if (item === 'AgentMessage' || item === 'Plan') this.#displayed.push('assistant');
+  }
+
+  #displayPrompt(): void {
+    this.#displayed.push('user');
+    this.#prompts = Math.max(0, this.#prompts - 1);
+  }
+
+  /** Codex was killed before it displayed them; the next turn goes on from them. */
+  #displayRest(): void {
+    for (; this.#prompts > 0; this.#prompts -= 1) this.#displayed.push('user');
   }
 
   /** All from the prompt on that opens the first of the last `turns` turns. */
@@ -83,6 +97,20 @@ export class MessageCount {
     if (role === 'assistant') this.#bare.assistant += 1;
     if (role === 'user' && !/^\s*<\w+/.test(String(first?.['text']))) this.#bare.user += 1;
   }
+}
+
+const AROUND_TURNS: ReadonlySet<string> = new Set([
+  'task_started',
+  'task_complete',
+  'turn_aborted',
+]);
+
+/** Newer files say of each message of a user whether it was typed. */
+function isGivenPrompt(record: Json): boolean {
+  const { type, role, internal_chat_message_metadata_passthrough: about } = payloadOf(record);
+  if (record['type'] !== 'response_item' || type !== 'message' || role !== 'user') return false;
+  const kinds = objectOf(about)['content_item_kinds'];
+  return Array.isArray(kinds) && kinds.includes('user.text');
 }
 
 function isGivenAnswer(record: Json): boolean {

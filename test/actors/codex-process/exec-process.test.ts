@@ -69,7 +69,7 @@ describe('a process that runs', () => {
   test('says why it failed: the last word on stderr, without the backtrace', async () => {
     const codex = program(
       'echo "WARNING: proceeding" >&2',
-      'echo "Error: no rollout found" >&2',
+      `printf '\\033[31mError: no rollout found\\033[0m\\n' >&2`,
       'echo "Stack backtrace:" >&2',
       'echo "   0: <unknown>" >&2',
       'exit 1',

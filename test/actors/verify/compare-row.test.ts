@@ -47,6 +47,18 @@ test.each<[string, Partial<Row>]>([
   expect(compare(item, rowOf(item, changes))).toMatchObject({ field });
 });
 
+test('what a run that is over has given up may be open in its file; what nobody runs may not', () => {
+  const open: ThreadItem = { key: 't', kind: 'turn', data: { status: 'in_progress' }, ts: 10 };
+  const data = { status: 'interrupted', reason: 'process_ended' };
+  const givenUp = { partial: true, data };
+  expect(compare({ ...open, partial: true }, rowOf(open, { runId: 'r1', ...givenUp }))).toBeNull();
+  expect(compare({ ...open, partial: true }, rowOf(open, givenUp))).toMatchObject({
+    field: 'data.status',
+  });
+  const ended: ThreadItem = { ...open, data: { status: 'completed' } };
+  expect(compare(ended, rowOf(open, { runId: 'r1', ...givenUp }))).not.toBeNull();
+});
+
 test.each(['text', 'data', 'turnId'] as const)('a %s that is not there is named', (field) => {
   const { [field]: _, ...rest } = rowOf(item);
   expect(compare(item, rest as Row)?.field).toMatch(field === 'data' ? /^data/ : field);

@@ -29,6 +29,20 @@ test('items of another thread in the same file do not count', () => {
   expect(counted(lines)).toEqual({ user: 1, assistant: 1 });
 });
 
+test('a prompt that Codex was killed before it displayed counts with the next turn', () => {
+  const given = line('response_item', {
+    type: 'message',
+    role: 'user',
+    content: [{ type: 'input_text', text: 'x' }],
+    internal_chat_message_metadata_passthrough: { content_item_kinds: ['user.text'] },
+  });
+  const started = line('event_msg', { type: 'task_started', turn_id: 'c' });
+  expect(counted([meta, started, given, completed('UserMessage')]).user).toBe(1);
+  expect(counted([meta, started, given]).user).toBe(0);
+  const next = [started, given, completed('UserMessage'), started];
+  expect(counted([meta, started, given, ...next]).user).toBe(2);
+});
+
 test('what a fork or a sub-agent has copied does not count', () => {
   const parent = line('session_meta', { id: 'a' });
   const own = line('event_msg', { type: 'task_started', turn_id: 'c' });

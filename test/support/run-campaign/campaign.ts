@@ -98,7 +98,7 @@ class Campaign {
     await Promise.all([this.#hitBridge(round, ids), ...fates]);
     const ended: string[] = [];
     for (const [run, id] of ids) {
-      await until('it is over', async () => await this.#bridge.isOver(id), REST_LIMIT_MS);
+      await this.#isOver(run, id);
       ended.push(`${run.prompt} ${told(run.fate)} → ${await this.#judge(run, id, round)}`);
     }
     const also = round.bridge === undefined ? '' : `; ${round.bridge.signal} of the bridge`;
@@ -130,8 +130,14 @@ class Campaign {
       await this.#bridge.isAt(run, id, fate.when);
       await pause(fate.delayMs);
       await this.#bridge.befall(id, fate.do);
+      await this.#isOver(run, id);
     }
     if (gate !== undefined) this.#model.release(gate);
+  }
+
+  async #isOver({ prompt }: PlannedRun, id: string): Promise<void> {
+    const isOver = async () => await this.#bridge.isOver(id);
+    await until(`"${prompt}" is over`, isOver, REST_LIMIT_MS);
   }
 
   async #hitBridge({ bridge, runs }: Round, ids: Map<PlannedRun, string>): Promise<void> {
@@ -175,12 +181,16 @@ class Campaign {
     await verified(daemon, { all: true });
     let last = '';
     let same = 0;
-    await until('it rests', async () => {
-      const now = JSON.stringify(await atRest(daemon.pid));
-      same = now === last ? same + 1 : 0;
-      last = now;
-      return same >= SAME_LOOKS;
-    });
+    await until(
+      'it rests',
+      async () => {
+        const now = JSON.stringify(await atRest(daemon.pid));
+        same = now === last ? same + 1 : 0;
+        last = now;
+        return same >= SAME_LOOKS;
+      },
+      REST_LIMIT_MS,
+    );
     return await atRest(daemon.pid);
   }
 
@@ -199,13 +209,19 @@ class Campaign {
 
   async #compareRows(): Promise<void> {
     const { daemon } = this.#bridge.life;
-    await until('the rows stand still', async () => {
-      const { changing, behind } = await verified(daemon, { all: true });
-      return changing === 0 && behind.files === 0;
-    });
-    const { differences, threads } = await verified(daemon, { all: true });
-    for (const found of differences) this.#problems.push(JSON.stringify(found));
-    if (threads.done === 0) this.#problems.push('no thread was compared');
+    let found = await verified(daemon, { all: true });
+    const isClean = () => found.changing === 0 && found.behind.files === 0 && found.ok;
+    // What was cut off is settled some seconds after the end of its run.
+    await until(
+      'the rows are those of the files',
+      async () => {
+        if (!isClean()) found = await verified(daemon, { all: true });
+        return isClean();
+      },
+      REST_LIMIT_MS,
+    ).catch(() => {});
+    for (const difference of found.differences) this.#problems.push(JSON.stringify(difference));
+    if (!isClean() || found.threads.done === 0) this.#problems.push(JSON.stringify(found));
     for (const row of await this.#bridge.openRows()) {
       this.#problems.push(`a run is ${row.status} that is over`);
     }
