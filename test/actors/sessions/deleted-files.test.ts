@@ -137,6 +137,20 @@ test('one that is back before Convex has taken its deletion is there in the end'
   expect(mirror.texts(session.threadId)).toEqual(['one']);
 });
 
+test('one that goes while it cannot be read says so, and leaves nobody who tries to read it', async () => {
+  await run(() => mirror.texts(session.threadId).length === 1);
+  session.user('two');
+  const openParser = () => {
+    throw new Error('by the test');
+  };
+  await using watch = startSessions({ root, mirror, openParser });
+  await watch.until(() => watch.status().lastError?.includes('by the test') === true);
+  rmSync(session.path);
+  await watch.until(isGone);
+  await watch.until(() => watch.status().files.tailing === 0);
+  expect(deletions()).toBe(1);
+});
+
 test('a session that Codex moved is not called deleted, however the moves are noticed', async () => {
   await using watch = startSessions({ root, mirror });
   await watch.until(() => mirror.texts(session.threadId).length === 1);
