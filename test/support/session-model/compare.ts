@@ -73,7 +73,7 @@ export function compareCursors(
     if (cursor.offset !== offset) {
       return [`the cursor of ${file.path} is at ${cursor.offset}, not ${offset}`];
     }
-    const [is, should] = [placesOf(cursor.quarantine), placesOf(quarantine)];
+    const [is, should] = [cursor.quarantine, quarantine].map((lines) => placesOf(lines, file));
     return is === should ? [] : [`set aside in ${file.path}: ${is} instead of ${should}`];
   });
 }
@@ -135,8 +135,19 @@ function differenceOf(row: MessageRow, model: ModelRow): string | null {
   return isBeginning ? null : 'text';
 }
 
-function placesOf(lines: readonly { offset: number; length: number }[]): string {
-  return lines.map(({ offset, length }) => `${offset}+${length}`).join(' ');
+/** Torn parts of one line that follow each other are set aside together or, of a long one, each. */
+function placesOf(
+  parts: readonly { offset: number; length: number }[],
+  { content }: ModelFile,
+): string {
+  const places: { offset: number; end: number }[] = [];
+  for (const { offset, length } of parts) {
+    const last = places.at(-1);
+    const isSameLine = last?.end === offset && content[offset - 1] !== 10;
+    if (last !== undefined && isSameLine) last.end = offset + length;
+    else places.push({ offset, end: offset + length });
+  }
+  return places.map(({ offset, end }) => `${offset}-${end}`).join(' ');
 }
 
 function show({ key, kind, text, ts }: { key: string; kind: string; text?: string; ts?: number }) {
