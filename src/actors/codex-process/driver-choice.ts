@@ -43,27 +43,32 @@ export function driverChoice(
       const program = await identify(codexBin, env['PATH'] ?? '');
       // A run will say what is wrong with it.
       if (program === undefined) return 'exec';
-      const known = found.get(program) ?? ask(program);
-      found.set(program, known);
+      const { file, version } = program;
+      const known = found.get(version) ?? ask(file);
+      found.set(version, known);
       try {
         return await known;
       } catch (error) {
         // It did not say what it can: it is asked again by the next run.
-        found.delete(program);
-        log('codex is driven by exec', { reason: String(error) });
+        found.delete(version);
+        const reason = error instanceof Error ? error.message : String(error);
+        log('codex is driven by exec', { program: file, reason });
         return 'exec';
       }
     },
   };
 }
 
-/** The file that a name means, and when it was last changed. */
-async function identify(bin: string, path: string): Promise<string | undefined> {
+/** The file that a name means; `version` is another one once the file was replaced. */
+async function identify(
+  bin: string,
+  path: string,
+): Promise<{ file: string; version: string } | undefined> {
   const places = isAbsolute(bin) || /[\\/]/.test(bin) ? [''] : path.split(delimiter);
   for (const place of places) {
     try {
       const file = await realpath(join(place, bin));
-      return `${file} ${(await stat(file)).mtimeMs}`;
+      return { file, version: `${file} ${(await stat(file)).mtimeMs}` };
     } catch {
       // Not there.
     }

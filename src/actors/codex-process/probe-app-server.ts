@@ -5,6 +5,7 @@ import { parseRpcMessage } from '../../codex/app-server/rpc-message.ts';
 import { packageVersion } from '../../version.ts';
 import { initializeParams } from './app-server-arguments.ts';
 import type { CodexProcessOptions } from './codex-child.ts';
+import { Complaints } from './complaint.ts';
 import { ProcessTree } from './kill-tree.ts';
 import { outputLines } from './output-lines.ts';
 import { RpcClient } from './rpc-client.ts';
@@ -30,7 +31,6 @@ export async function probeAppServer(
     buffer: false,
     reject: false,
     stdin: 'pipe',
-    stderr: 'ignore',
     // Any program may stand there, also one that ignores signals and leaves others behind.
     detached: true,
     cleanup: false,
@@ -46,19 +46,26 @@ export async function probeAppServer(
     const message = parsed(line);
     if (message?.kind === 'result' || message?.kind === 'error') rpc.answered(message);
   });
+  const complaints = new Complaints();
+  outputLines(child.stderr, (line) => complaints.add(line ?? ''));
   const tree = new ProcessTree(pid);
   const overdue = setTimeout(() => rpc.abandon(), limitMs);
-  child.nodeChildProcess.once('exit', () => rpc.abandon());
+  // By then it has said why, too.
+  child.nodeChildProcess.once('close', () => rpc.abandon());
   try {
     await rpc.request('initialize', initializeParams(packageVersion()));
     rpc.notify('initialized');
     return await lackingIn(rpc);
+  } catch (cause) {
+    const said = complaints.text();
+    throw said === undefined ? cause : new Error(said, { cause });
   } finally {
     clearTimeout(overdue);
     rpc.end();
     // It was asked questions only: there is nothing that it has to bring to an end.
     await tree.signal('SIGKILL');
     child.stdout.destroy();
+    child.stderr.destroy();
     guard.remove(pid);
   }
 }

@@ -19,11 +19,10 @@ function choice(codexBin: string, codexArgs: string[] = [], codexDriver = 'auto'
     remove: () => {},
   };
   const env = childEnvironment(process.env, folder.path);
-  const log: string[] = [];
-  const { choose } = driverChoice({ codexBin, codexArgs, codexDriver }, { env, guard }, (line) => {
-    log.push(line);
-  });
-  return { choose, pids, log };
+  const details: Record<string, string>[] = [];
+  const log = (_: string, said: Record<string, string>) => void details.push(said);
+  const { choose } = driverChoice({ codexBin, codexArgs, codexDriver }, { env, guard }, log);
+  return { choose, pids, details };
 }
 
 /** Answers each request with this refusal. */
@@ -74,6 +73,13 @@ test('one that is silent, ignores signals and leaves children behind is given up
   };
   await expect(probeAppServer({ bin, env, guard }, 300)).rejects.toThrow('Codex has ended');
   expect(await processGone(pids[0] ?? 0)).toBe(true);
+});
+
+test('one that ends at once is run by exec, and the log has the words in which it said why', async () => {
+  const bin = shellProgram(folder.path, 'echo "Error: no home of Codex" >&2', 'exit 1');
+  const { choose, details } = choice(bin);
+  expect(await choose()).toBe('exec');
+  expect(details).toEqual([{ program: bin, reason: 'Error: no home of Codex' }]);
 });
 
 test('no program, or arguments that only exec takes: exec', async () => {
