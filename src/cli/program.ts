@@ -12,6 +12,7 @@ import type { RecordFlags } from './record.ts';
 import type { ReplayFlags } from './replay.ts';
 import type { RunsFlags } from './runs.ts';
 import type { SearchFlags } from './search.ts';
+import type { StatusFlags } from './status.ts';
 import type { TokenFlags } from './token.ts';
 import type { VerifyFlags } from './verify.ts';
 
@@ -40,11 +41,10 @@ export async function program(args: string[]): Promise<ExitCode> {
 
   withSettings(root.command('status'), LOCAL)
     .description('show every actor of the running daemon and its state')
+    .option('--all', 'each session file and client in a line of its own')
     .option('--json', 'for machines: the reply of bridge.status as it is')
-    .action((flags: Flags & { json?: boolean }) =>
-      run(async (config) => (await import('./status.ts')).status(config, flags.json ?? false))(
-        flags,
-      ),
+    .action((flags: Flags & StatusFlags) =>
+      run(async (config) => (await import('./status.ts')).status(config, flags))(flags),
     );
 
   withSettings(root.command('submit'), LOCAL)
@@ -212,9 +212,9 @@ export async function program(args: string[]): Promise<ExitCode> {
     .description('start it now and at each login, with the settings given here')
     .option('--print', 'only show the file')
     .action((flags: Flags & { print?: boolean }) =>
-      run(async () => (await import('./service.ts')).installService(flags, flags.print ?? false))(
-        flags,
-      ),
+      run(async (config) =>
+        (await import('./service.ts')).installService(config, flags, flags.print ?? false),
+      )(flags),
     );
   service
     .command('uninstall')

@@ -1,6 +1,7 @@
 /** `oa-bridge service`: the daemon under the care of the system. */
 import { realpathSync } from 'node:fs';
-import { settings, type SettingName } from '../config.ts';
+import { delimiter, resolve } from 'node:path';
+import { settings, type Config, type SettingName } from '../config.ts';
 import { BridgeError } from '../errors.ts';
 import { serviceManager } from '../service/service-manager.ts';
 import type { ServiceSpec } from '../service/unit.ts';
@@ -8,9 +9,13 @@ import { EXIT, type ExitCode } from './exit-codes.ts';
 
 type Given = Partial<Record<SettingName, string>>;
 
-export async function installService(given: Given, printOnly: boolean): Promise<ExitCode> {
+export async function installService(
+  config: Config,
+  given: Given,
+  printOnly: boolean,
+): Promise<ExitCode> {
   const manager = serviceManager();
-  const spec = serviceSpec(given);
+  const spec = serviceSpec(config, given);
   if (printOnly) {
     console.log(manager.text(spec).trimEnd());
     return EXIT.done;
@@ -49,14 +54,30 @@ export async function serviceStatus(): Promise<ExitCode> {
 }
 
 /** This very program, with the settings that it was given here; the token stays in the home. */
-function serviceSpec(given: Given): ServiceSpec {
+function serviceSpec(config: Config, given: Given): ServiceSpec {
   const script = process.argv[1];
   if (script === undefined) throw new BridgeError('internal', 'the program has no path');
   const environment: Record<string, string> = { PATH: process.env['PATH'] ?? '' };
+  const places = absolute(config);
   for (const [name, { env }] of Object.entries(settings)) {
     // The names are those of `settings`.
     const value = given[name as SettingName] ?? process.env[env];
-    if (name !== 'token' && value !== undefined && value !== '') environment[env] = value;
+    if (name === 'token' || value === undefined || value === '') continue;
+    environment[env] = places[name as SettingName] ?? value;
   }
   return { command: [process.execPath, realpathSync(script), 'start'], environment };
+}
+
+/** A service starts in another directory than this command: what is a path is given whole. */
+function absolute(config: Config): Given {
+  const { home, convexDb, codexHome, codexBin } = config;
+  return {
+    home,
+    convexDb,
+    codexHome,
+    codexBin: /[\\/]/.test(codexBin) ? resolve(codexBin) : codexBin,
+    redactOffIn: config.redactOffIn.join(delimiter),
+    runRoots: config.runRoots.join(delimiter),
+    backfillRoots: config.backfillRoots.join(delimiter),
+  };
 }

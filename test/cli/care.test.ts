@@ -1,7 +1,7 @@
 /** What a person uses to look after the daemon: `doctor`, `logs`, `service`. */
 import { once } from 'node:events';
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
 import { commandLine, firstOutput } from '../support/command-line.ts';
@@ -117,8 +117,12 @@ test.runIf(process.platform === 'linux')(
       XDG_RUNTIME_DIR: folder.path,
     };
     const run = (...args: string[]) => commandLine(folder.path, ['service', ...args], env);
-    const { stdout: unit } = await run('install', '--print', '--max-runs', '2');
+    const settings = ['--max-runs', '2', '--codex-home', 'codex', '--codex-bin', './codex'];
+    const { stdout: unit } = await run('install', '--print', ...settings);
     expect(unit).toContain('Environment="OPENAGENTS_MAX_RUNS=2"');
+    // It starts elsewhere than this command.
+    expect(unit).toContain(`Environment="CODEX_HOME=${resolve('codex')}"`);
+    expect(unit).toContain(`Environment="CODEX_BIN=${resolve('codex')}"`);
     expect(unit).toMatch(/ExecStart=".*node" ".*cli\.ts" "start"/);
     expect(unit).not.toContain('a-secret');
     expect((await run('status')).exitCode).toBe(1);
