@@ -35,9 +35,12 @@ export function createLog({ level, secrets, file, destination = process.stderr }
   );
 }
 
-/** A line of the log as a terminal shows it, with its newline. */
+/** A line of the log as a terminal shows it, with its day and its newline. */
 export function prettifier(colorize: boolean): (line: string) => string {
-  const prettify = pretty.prettyFactory(prettyOptions(colorize));
+  const prettify = pretty.prettyFactory({
+    ...prettyOptions(colorize),
+    translateTime: 'SYS:yyyy-mm-dd HH:MM:ss.l',
+  });
   return (line) => prettify(line) ?? '';
 }
 

@@ -1,6 +1,7 @@
 /** How a backfill looks on a terminal, in a log, and to a machine. */
 import { Presets, SingleBar } from 'cli-progress';
 import type { BackfillFrame } from '../control/frames.ts';
+import { counted } from './table.ts';
 
 export interface BackfillView {
   /** How far it is now. */
@@ -107,11 +108,11 @@ function padded(value: number | string, total: number | string): string {
 }
 
 function summary({ files, bytes, messages }: BackfillFrame): string {
+  if (files.total === 0) return 'There is no such session file.';
   const failed = files.failed > 0 ? `, ${files.failed} failed` : '';
-  return (
-    `${files.done} of ${files.total} files${failed}, ${megabytes(bytes.done)} MB; ` +
-    `${messages.inserted} messages are new, ${messages.known} were known.`
-  );
+  const read = `${files.done} of ${counted(files.total, 'file')}${failed}, ${megabytes(bytes.done)} MB`;
+  if (messages.inserted + messages.known === 0) return `${read}; nothing in them is new.`;
+  return `${read}; ${messages.inserted} messages are new, ${messages.known} were known.`;
 }
 
 function megabytes(bytes: number): string {

@@ -56,10 +56,8 @@ export async function runs(config: Config, flags: RunsFlags): Promise<ExitCode> 
       if (threads.has(id)) continue;
       threads.set(id, threadRow.parse(await convex.query('threads:byId', { id })));
     }
-    const header = ['RUN', 'STATE', 'AGE', 'TOKENS', 'OF THREAD', 'THREAD', 'WHAT'];
-    const now = Date.now();
-    const lines = rows.map((row) => shown(row, threads.get(row.threadDocId) ?? null, now));
-    console.log(table(header, lines).join('\n'));
+    if (rows.length === 0) process.stderr.write('There are no runs yet.\n');
+    else console.log(runLines(rows, threads).join('\n'));
     return EXIT.done;
   } finally {
     bridge.close();
@@ -77,24 +75,39 @@ async function rowsOf(
   return runRows.parse(await convex.query('runs:listForThread', { threadDocId: found._id, limit }));
 }
 
-function shown(row: RunRow, thread: ThreadRow, now: number): string[] {
-  const { evidence, error, holder } = row;
-  const alive = evidence && `${evidence.what} ${duration(now - evidence.at)} ago`;
-  const isOpen = row.status === 'processing';
-  const what = error ?? (isOpen ? (holder ? `waits for ${holder}` : alive) : undefined) ?? row.text;
-  return [
+/** What is asked, and how it goes, below the line of the run: so it fits a terminal. */
+function runLines(rows: RunRow[], threads: ReadonlyMap<string, ThreadRow>): string[] {
+  const now = Date.now();
+  const cells = rows.map((row) => [
     row._id,
-    isOpen ? (row.state ?? row.status) : row.status,
+    isOpen(row) ? (row.state ?? row.status) : row.status,
     duration(now - row.createdAt),
     tokens(row.usage),
-    tokens(thread?.usage),
-    row.threadDocId,
-    printable(what).slice(0, MOST_SHOWN),
-  ];
+    tokens(threads.get(row.threadDocId)?.usage),
+  ]);
+  const [header = '', ...lines] = table(['RUN', 'STATE', 'AGE', 'TOKENS', 'OF THREAD'], cells);
+  const below = rows.map((row) => {
+    const prompt = `  ${row.threadDocId}  ${printable(row.text).slice(0, MOST_SHOWN)}`;
+    const what = whatOf(row, now);
+    return [prompt, ...(what === undefined ? [] : [`  ${printable(what)}`])];
+  });
+  return [header, ...lines.flatMap((line, at) => [line, ...(below[at] ?? [])])];
 }
 
-/** Characters of a prompt or reason. */
-const MOST_SHOWN = 60;
+/** Why it ended, or what it does. */
+function whatOf(row: RunRow, now: number): string | undefined {
+  const { evidence, error, holder } = row;
+  if (error !== undefined || !isOpen(row)) return error;
+  if (holder !== undefined) return `waits for ${holder}`;
+  return evidence && `${evidence.what} ${duration(now - evidence.at)} ago`;
+}
+
+function isOpen({ status }: RunRow): boolean {
+  return status === 'processing';
+}
+
+/** Characters of a prompt: with the thread before it, a line of 80. */
+const MOST_SHOWN = 44;
 
 function tokens(used: z.infer<typeof usage>): string {
   return used === undefined ? '-' : String(used.totalTokens);

@@ -2,6 +2,7 @@
 import { styleText } from 'node:util';
 import type { SessionsDifference, SessionsVerifyFrame } from '../control/verify-frames.ts';
 import { printable } from './printable.ts';
+import { counted } from './table.ts';
 
 export function showVerification(report: SessionsVerifyFrame): string {
   return [
@@ -50,7 +51,7 @@ function setAside({ setAside: { count, lines } }: SessionsVerifyFrame): string[]
   if (count === 0) return [];
   const reasons = Map.groupBy(lines, ({ reason }) => reason);
   return [
-    `${count} lines are set aside, because nobody can understand them${count > lines.length ? `; of the first ${lines.length}` : ''}:`,
+    `${counted(count, 'line')} set aside that nobody can understand${count > lines.length ? `; of the first ${lines.length}` : ''}:`,
     ...[...reasons].map(
       ([reason, { length }]) => `  ${String(length).padStart(5)}  ${printable(reason)}`,
     ),
@@ -61,21 +62,29 @@ function setAside({ setAside: { count, lines } }: SessionsVerifyFrame): string[]
 function summary(report: SessionsVerifyFrame): string[] {
   const { state, ok, threads, files, items, rows, counts, behind, repaired, error } = report;
   const lines = [
-    `${files.done} files of ${threads.done} threads, ${items} items, ${rows} rows, ${(report.durationMs / 1000).toFixed(1)} s`,
+    [
+      `${counted(files.done, 'file')} of ${counted(threads.done, 'thread')}`,
+      counted(items, 'item'),
+      counted(rows, 'row'),
+      `${(report.durationMs / 1000).toFixed(1)} s`,
+    ].join(', '),
   ];
   const note = (count: number, text: string) => {
     if (count > 0) lines.push(text);
   };
   note(
     behind.files,
-    `${behind.files} files are not read to their ends yet (${behind.bytes} bytes behind)`,
+    `${counted(behind.files, 'file')} not read to the end (${counted(behind.bytes, 'byte')}): still being written, or the last line was never finished`,
   );
-  note(report.rowsOfRuns, `${report.rowsOfRuns} rows only a run accounts for`);
+  note(report.rowsOfRuns, `${counted(report.rowsOfRuns, 'row')} that only runs account for`);
   note(
     report.rowsOfGoneFiles + report.threadsWithoutFile,
-    `${report.rowsOfGoneFiles} rows may be of files that are not here any more; of ${report.threadsWithoutFile} threads no file is`,
+    `${counted(report.rowsOfGoneFiles, 'row')} may be of files that are not here any more; ${counted(report.threadsWithoutFile, 'thread')} without a file here`,
   );
-  note(report.changing, `${report.changing} threads changed all the time; verify them again later`);
+  note(
+    report.changing,
+    `${counted(report.changing, 'thread')} changed all the time; verify again later`,
+  );
   const did = entries(repaired);
   note(did.length, `repaired: ${did.join(', ')}`);
   if (error !== undefined) lines.push(red(`${error.message} [${error.code}]`));

@@ -1,4 +1,4 @@
-/** Columns and times as a terminal shows them. */
+/** Columns, counts and times as a person reads them. */
 import { styleText } from 'node:util';
 
 export function table(header: string[], rows: string[][]): string[] {
@@ -11,6 +11,10 @@ export function table(header: string[], rows: string[][]): string[] {
       .join('  ')
       .trimEnd();
   return [styleText('bold', line(header)), ...rows.map(line)];
+}
+
+export function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }
 
 export function duration(ms: number): string {

@@ -32,7 +32,10 @@ export async function verify(
   try {
     const fields = { ...targetFields(target), repair, removeExtra };
     const report = await finished(bridge, fields);
-    console.log(json ? JSON.stringify(report, null, 2) : showVerification(report));
+    const { error } = report;
+    if (json) console.log(JSON.stringify(report, null, 2));
+    else if (error === undefined || report.files.done > 0) console.log(showVerification(report));
+    else process.stderr.write(`oa-bridge: ${error.message} [${error.code}]\n`);
     return exitCode(report);
   } finally {
     bridge.close();
@@ -84,9 +87,13 @@ function showProgress({ state, files, bytes, counts }: SessionsVerifyFrame): voi
   process.stderr.write(`\r\u001B[K${state === 'running' ? styleText('dim', line) : ''}`);
 }
 
+/** Nothing can be verified that is called so. */
+const TARGET_ERRORS: ReadonlySet<string> = new Set(['thread_unknown', 'session_unreadable']);
+
 function exitCode({ state, ok, error }: SessionsVerifyFrame): ExitCode {
   if (state === 'cancelled') return EXIT.interrupted;
   if (error?.code === 'convex_unavailable') return EXIT.unreachable;
-  if (state === 'failed' && error?.code === 'thread_unknown') return EXIT.usage;
+  // Not 1, which says that they differ.
+  if (state === 'failed' && TARGET_ERRORS.has(error?.code ?? '')) return EXIT.usage;
   return ok ? EXIT.done : EXIT.failed;
 }

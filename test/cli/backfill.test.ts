@@ -34,6 +34,13 @@ test('where nobody watches, it writes lines, then what was imported, and ends wi
   const { exitCode, stdout, stderr } = await run('--limit', '2');
   expect(exitCode).toBe(0);
   expect(stdout).toMatch(/^Done\. 2 of 2 files, 0\.\d MB; \d+ messages are new, 0 were known\.$/);
+  const again = await run('--limit', '2');
+  expect([again.exitCode, again.stdout]).toEqual([
+    0,
+    expect.stringMatching(/^Done\. .*nothing in them is new\.$/),
+  ]);
+  const none = await run('--path', join(folder.path, 'openagents'));
+  expect([none.exitCode, none.stdout]).toEqual([0, 'Done. There is no such session file.']);
   expect(stderr).toContain('scanning: looking at the files\n');
   expect(stderr).toContain('done: 2/2 files');
 });

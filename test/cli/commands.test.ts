@@ -190,6 +190,7 @@ describe('with a daemon', () => {
     expect(shown.exitCode).toBe(0);
     expect(shown.stdout).toMatch(/^oa-bridge \d+\.\d+\.\d+ {2}pid \d+ {2}up \d+s$/m);
     expect(shown.stdout).toContain(`convex    ${daemon.convexUrl}  healthy`);
+    expect(shown.stdout).toMatch(/^sessions {2}\d+ files?$/m);
     expect(shown.stdout).toMatch(/^ {2}convex +convexLink +online +\d+s +0$/m);
     expect(shown.stdout).toMatch(/^ {2}library .*\n {4}projects .*\n {6}changes /m);
     // The client of the command before has gone.
@@ -254,7 +255,7 @@ describe('with a daemon', () => {
     attached.kill('SIGINT');
     expect(await attached).toMatchObject({ exitCode: 130 });
     expect((await run('runs', '--limit', '1')).stdout).toMatch(
-      new RegExp(`^RUN .*WHAT\n${runId} +running .* ago$`, 's'),
+      new RegExp(`^RUN .*\n${runId} +running .*\n {2}\\w+ {2}for ever\n {2}.* ago$`),
     );
     expect(await run('interrupt', runId)).toMatchObject({ stdout: `${runId} interrupting` });
     // What has ended is told again.
