@@ -1,17 +1,10 @@
 /** Serves the inspector's page to this machine, and to nobody else. */
-import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { extname, join } from 'node:path';
 import { inspectorPage } from '../entries.ts';
 import { bundlePage, type PageFiles } from './bundle-page.ts';
-
-export interface ServedPage {
-  /** `http://127.0.0.1:<port>/`, without a fragment. */
-  url: string;
-  close(): Promise<void>;
-}
+import { listenOnLoopback, type ServedPage } from './listen-on-loopback.ts';
 
 export interface PageOptions {
   /** 0 picks a free port. */
@@ -37,18 +30,7 @@ export async function servePage({ port, recording, files }: PageOptions): Promis
     response.writeHead(200, { 'content-type': TYPES[extname(name)] ?? 'text/plain', ...HEADERS });
     response.end(content);
   });
-  server.listen(port, '127.0.0.1');
-  await once(server, 'listening');
-  // A TCP server's address is never a pipe name.
-  const { port: actual } = server.address() as AddressInfo;
-  return {
-    url: `http://127.0.0.1:${actual}/`,
-    async close() {
-      server.closeAllConnections();
-      server.close();
-      await once(server, 'close');
-    },
-  };
+  return await listenOnLoopback(server, port);
 }
 
 async function ownFiles(): Promise<PageFiles> {

@@ -3,13 +3,12 @@
  * 0.7 sends (`createWebSocketReceiver` reads it), and a page that hands it to
  * https://stately.ai/inspect in a frame, as that package's own server does.
  */
-import { once } from 'node:events';
 import { createServer, type IncomingMessage } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { BridgeConnection } from '../control/connect-bridge.ts';
 import type { InspectEvent } from '../control/inspect-frames.ts';
-import { LOOPBACK, type ServedPage } from './serve-page.ts';
+import { listenOnLoopback, type ServedPage } from './listen-on-loopback.ts';
+import { LOOPBACK } from './serve-page.ts';
 
 /** Of the package whose format this is. */
 const FORMAT_VERSION = '0.7.2';
@@ -34,17 +33,12 @@ export async function serveStately(
   sockets.on('connection', (socket) => {
     void forward(socket, connect).catch(() => socket.close(1011, 'the bridge does not answer'));
   });
-  server.listen(port, '127.0.0.1');
-  await once(server, 'listening');
-  // A TCP server's address is never a pipe name.
-  const { port: actual } = server.address() as AddressInfo;
+  const served = await listenOnLoopback(server, port);
   return {
-    url: `http://127.0.0.1:${actual}/`,
+    url: served.url,
     async close() {
       for (const socket of sockets.clients) socket.terminate();
-      server.closeAllConnections();
-      server.close();
-      await once(server, 'close');
+      await served.close();
     },
   };
 }

@@ -9,8 +9,10 @@ import { describe, expect, test } from 'vitest';
 import { WebSocketServer } from 'ws';
 import { printableText } from '../../src/cli/printable.ts';
 import { logFilePath } from '../../src/log-file.ts';
+import { headerLine } from '../../src/recording/recording-file.ts';
 import { commandLine } from '../support/command-line.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
+import { holdPort } from '../support/ports.ts';
 import { until } from '../support/until.ts';
 
 describe('help', () => {
@@ -116,4 +118,17 @@ test('what a model says moves no cursor and sets no colour, and keeps its lines 
   expect(
     printableText(`one\n\ttwo \u001b[31mred\u001b[0m \u001b]0;title\u0007${family}\r\u202Eabc`),
   ).toBe(`one\n\ttwo red ${family}abc`);
+});
+
+test('a port for the inspector that is taken is told in one line', async () => {
+  using folder = temporaryFolder();
+  using other = await holdPort();
+  const file = join(folder.path, 'recording.jsonl');
+  writeFileSync(file, headerLine('0.1.0', 0));
+  const args = ['replay', '--inspect', '--port', String(other.port), file];
+  const { exitCode, stderr } = await commandLine(folder.path, args);
+  expect(exitCode).toBe(1);
+  expect(stderr).toMatch(
+    new RegExp(`already in use; .*:${other.port} \\(--port\\)\\. \\[port_taken\\]$`),
+  );
 });
