@@ -148,17 +148,17 @@ function readIdentity(file: string): z.infer<typeof identityFields> {
   }
 }
 
-/** A rename replaces the file whole: a crash leaves the old one or the new one. */
+/** A rename replaces the file whole: a crash, or a power cut, leaves the old one or the new one. */
 function writePrivately(file: string, value: unknown): void {
   const temporary = `${file}.${process.pid}.tmp`;
-  writeFileSync(temporary, `${JSON.stringify(value, null, 2)}\n`, { mode: 0o600 });
+  writeFileSync(temporary, `${JSON.stringify(value, null, 2)}\n`, { mode: 0o600, flush: true });
   renameSync(temporary, file);
 }
 
 /** Whole or not at all, and never over one that is there already. */
 function createPrivately(file: string, value: unknown): void {
   const temporary = `${file}.${process.pid}.tmp`;
-  writeFileSync(temporary, `${JSON.stringify(value, null, 2)}\n`, { mode: 0o600 });
+  writeFileSync(temporary, `${JSON.stringify(value, null, 2)}\n`, { mode: 0o600, flush: true });
   try {
     linkSync(temporary, file);
   } catch (cause) {

@@ -1,11 +1,12 @@
 /** `project.save` and `project.delete`: on disk when they resolve; the mirror follows from there. */
-import { open, mkdir, readFile, rename, rm, rmdir } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { readFile, rm, rmdir } from 'node:fs/promises';
+import { basename, dirname } from 'node:path';
 import type { ProjectItem } from '../../control/library.ts';
 import { BridgeError } from '../../errors.ts';
 import { libraryId } from '../../library/library-id.ts';
 import { projectFields } from '../../library/project.ts';
 import { projectText } from '../../library/project-text.ts';
+import { replaceFile } from '../replace-file.ts';
 import { isAllowed } from '../within.ts';
 import { absoluteDirectory, type ProjectFiles } from './project-files.ts';
 
@@ -53,18 +54,4 @@ function requireId(id: string): void {
   const parsed = libraryId.safeParse(id);
   if (parsed.success) return;
   throw new BridgeError('project_invalid', `id: ${parsed.error.issues[0]?.message}`);
-}
-
-/** A rename replaces the file whole, even if the power fails; watchers see one change. */
-async function replaceFile(path: string, text: string): Promise<void> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.tmp`);
-  const file = await open(temporary, 'w', 0o600);
-  try {
-    await file.writeFile(text);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await rename(temporary, path);
 }
