@@ -7,21 +7,25 @@ import type { BridgeError } from '../errors.ts';
 import type { Approval } from './approvals.ts';
 import type { CodexDriver, RunPlan } from './codex-process-events.ts';
 
-/** A run that is not over, as its row in Convex has it. */
-export interface OpenRun {
-  runId: string;
-  threadDocId: string;
-  status: 'pending' | 'processing';
-  /** The machine that shall run it, or that runs it; without one any may. */
-  machineId?: string;
+/** What is asked of a run; what is left out is as its project has it, or as usual. */
+export interface RunRequest {
   text: string;
   projectId?: string;
-  /** As submitted: an id of Codex, "new", "none" or "last". */
+  /** An id of Codex, "new", "none" or "last". */
   resumeId?: string;
   model?: string;
   sandbox?: SandboxMode;
   approvals?: ApprovalMode;
   onConflict?: OnConflict;
+}
+
+/** A run that is not over, as its row in Convex has it. */
+export interface OpenRun extends RunRequest {
+  runId: string;
+  threadDocId: string;
+  status: 'pending' | 'processing';
+  /** The machine that shall run it, or that runs it; without one any may. */
+  machineId?: string;
   /** Somebody wants it ended. */
   cancelled?: true;
   /** Codex's id of its session, and when it was taken, of one that went on in an earlier life. */

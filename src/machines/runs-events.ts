@@ -1,7 +1,7 @@
 /** What the keeper of all runs hears, keeps in mind, and needs done outside. */
 import type { DoneActorEvent, ErrorActorEvent } from 'xstate';
 import type { ApprovalFrame, RunFrame } from '../control/frames.ts';
-import type { ApprovalDecision, ApprovalMode, OnConflict, SandboxMode } from '../control/modes.ts';
+import type { ApprovalDecision } from '../control/modes.ts';
 import type {
   ControlRequestEvent,
   ConvexLinkEvent,
@@ -10,7 +10,7 @@ import type {
   WriterReply,
 } from './protocol.ts';
 import type { RunBook, RunPolicy } from './run-book.ts';
-import type { LastSessions, OpenRun, RunOutcome, RunReport } from './run-events.ts';
+import type { LastSessions, OpenRun, RunOutcome, RunReport, RunRequest } from './run-events.ts';
 import type { RunOutbox } from './run-outbox.ts';
 
 /** From the watch of the open rows in Convex: at once, and after each change. */
@@ -80,17 +80,10 @@ interface Submission {
 }
 
 /** A run that a client asks for. */
-export interface SubmitInput {
+export interface SubmitInput extends RunRequest {
   machineId: string;
   /** A thread that there is, or what is needed to find or make one. */
   thread: { docId: string } | { cwd?: string; sessionId?: string };
-  text: string;
-  projectId?: string;
-  resumeId?: string;
-  model?: string;
-  sandbox?: SandboxMode;
-  approvals?: ApprovalMode;
-  onConflict?: OnConflict;
   /** The client's own id: the same again is the same run. */
   receipt?: string;
 }
