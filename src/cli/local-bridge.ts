@@ -7,6 +7,7 @@ import { connectBridge, type BridgeConnection } from '../control/connect-bridge.
 import { BridgeError } from '../errors.ts';
 import { readToken } from '../home.ts';
 import { reachableHost } from '../reachable-host.ts';
+import { jsonOrUndefined } from '../control/json-or-undefined.ts';
 
 /**
  * Connects with the token of the home. Throws `bridge_unreachable` when nobody answers, and
@@ -86,18 +87,10 @@ async function askToUpgrade(url: string, token: string): Promise<Answer> {
   });
   request.on('response', (response) => {
     readAll(response).then(
-      (text) => resolve({ status: response.statusCode ?? 0, body: jsonOf(text) }),
+      (text) => resolve({ status: response.statusCode ?? 0, body: jsonOrUndefined(text) }),
       reject,
     );
   });
   request.end();
   return await promise;
-}
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -1,6 +1,7 @@
 /** What a person wants to see of Codex's own lines: its words as they come, and the commands it ran. */
 import { z } from 'zod';
 import { printableText } from './printable.ts';
+import { jsonOrUndefined } from '../control/json-or-undefined.ts';
 
 /** Takes the lines of one run, of either driver; what is of no interest, or is no JSON, shows nothing. */
 export function showItems(): (line: string) => void {
@@ -37,7 +38,7 @@ export function showItems(): (line: string) => void {
   }
 
   return (line) => {
-    const json = parseJson(line);
+    const json = jsonOrUndefined(line);
     const event = execEvent.safeParse(json);
     if (event.success) return showExec(event.data.item);
     const told = notification.safeParse(json);
@@ -67,11 +68,3 @@ const notification = z.looseObject({
     item: z.looseObject({ type: z.string(), id: text, text, command: text }).optional(),
   }),
 });
-
-function parseJson(line: string): unknown {
-  try {
-    return JSON.parse(line);
-  } catch {
-    return undefined;
-  }
-}

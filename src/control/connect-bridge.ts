@@ -5,6 +5,7 @@ import { errorFrame, helloFrame, type HelloFrame } from './frames.ts';
 import { inspectFrame, type InspectFrame } from './inspect-frames.ts';
 import { replies, type Reply } from './replies.ts';
 import type { controlRequest, ControlVerb } from './requests.ts';
+import { jsonOrUndefined } from './json-or-undefined.ts';
 
 export type { BridgeEvent, EventOf, EventType } from './events.ts';
 export type { Reply } from './replies.ts';
@@ -203,7 +204,7 @@ class BridgeClient implements BridgeConnection {
   }
 
   #receive(text: string, greeted: () => void): void {
-    const frame = parseJson(text);
+    const frame = jsonOrUndefined(text);
     const hello = helloFrame.safeParse(frame);
     if (hello.success) {
       this.#greeted(hello.data);
@@ -302,11 +303,3 @@ class BridgeClient implements BridgeConnection {
 }
 
 const envelope = z.object({ replyTo: z.union([z.string(), z.number()]) });
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { approvalMode, sandboxMode } from './modes.ts';
 import { controlRequest, type ControlRequest } from './requests.ts';
 import type { ControlError } from './frames.ts';
+import { jsonOrUndefined } from './json-or-undefined.ts';
 
 export type ParsedFrame =
   | { kind: 'request'; id: string | number | undefined; request: ControlRequest }
@@ -24,7 +25,7 @@ export function parseFrame(frame: string): ParsedFrame {
   if (text === '') return failed('invalid_request', 'The frame is empty.');
   // Only what opens a JSON object is taken for JSON: "42" or "[x] done" are prompts.
   if (!text.startsWith('{')) return { kind: 'prompt', prompt: { text: frame } };
-  const whole = parseJson(text);
+  const whole = jsonOrUndefined(text);
   if (isTooDeep(whole)) {
     return failed('invalid_request', `A frame may be ${MAX_DEPTH} levels deep.`, idOf(whole));
   }
@@ -33,7 +34,7 @@ export function parseFrame(frame: string): ParsedFrame {
 
 /** The id of a frame that is refused for other reasons than what it says, if it has a usable one. */
 export function frameId(frame: string): string | number | undefined {
-  return idOf(parseJson(frame));
+  return idOf(jsonOrUndefined(frame));
 }
 
 function parseRequest(value: unknown): ParsedFrame {
@@ -64,7 +65,7 @@ function parseRequest(value: unknown): ParsedFrame {
 
 function parseConfiguredPrompt(text: string): ParsedFrame {
   const newline = text.indexOf('\n');
-  const config = newline === -1 ? undefined : parseJson(text.slice(0, newline));
+  const config = newline === -1 ? undefined : jsonOrUndefined(text.slice(0, newline));
   if (config === undefined) return failed('invalid_json', 'The frame is not valid JSON.');
   const rest = text.slice(newline + 1).trim();
   const parsed = promptConfig.safeParse(config);
@@ -112,14 +113,6 @@ function isTooDeep(value: unknown): boolean {
 function firstOf({ issues }: z.core.$ZodError): string {
   const [first] = issues;
   return first === undefined ? '' : `${first.path.join('.')}: ${first.message}`;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 function failed(

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import type { Job } from '../../machines/backfill-status.ts';
 import { replaceFile } from '../replace-file.ts';
+import { jsonOrUndefined } from '../../control/json-or-undefined.ts';
 
 const jobFile = z.object({
   id: z.string().min(1),
@@ -35,7 +36,7 @@ export class JobFile {
       if (!isMissing) complain(`${this.#file} cannot be read (${String(error)})`);
       return null;
     }
-    const parsed = jobFile.safeParse(parseJson(text));
+    const parsed = jobFile.safeParse(jsonOrUndefined(text));
     if (parsed.success) return { ...parsed.data, kind: 'request' };
     complain(`${this.#file} is not what the bridge wrote; the backfill in it is forgotten`);
     return null;
@@ -54,13 +55,5 @@ export class JobFile {
     const result = this.#last.then(work);
     this.#last = result.catch(() => {});
     await result;
-  }
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
   }
 }

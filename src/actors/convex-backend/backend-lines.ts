@@ -1,6 +1,7 @@
 /** The lines that an embedded backend prints for the bridge: that it serves, or what is wrong. */
 import { z } from 'zod';
 import { BridgeError, type ErrorCode } from '../../errors.ts';
+import { jsonOrUndefined } from '../../control/json-or-undefined.ts';
 
 const ready = z.object({
   ready: z.literal(true),
@@ -17,16 +18,16 @@ export type BackendReady = z.infer<typeof ready>;
 export type BackendComplaint = z.infer<typeof failure>;
 
 export function readReady(line: string): BackendReady | null {
-  return ready.safeParse(jsonOf(line)).data ?? null;
+  return ready.safeParse(jsonOrUndefined(line)).data ?? null;
 }
 
 export function readComplaint(line: string): BackendComplaint | null {
-  return failure.safeParse(jsonOf(line)).data ?? null;
+  return failure.safeParse(jsonOrUndefined(line)).data ?? null;
 }
 
 /** The error that is over, or null: the line is another. */
 export function readRecovery(line: string): ErrorCode | null {
-  const { data } = recovery.safeParse(jsonOf(line));
+  const { data } = recovery.safeParse(jsonOrUndefined(line));
   return data === undefined ? null : (codes[data.recovered] ?? 'convex_failed');
 }
 
@@ -65,13 +66,5 @@ function detail(error: string, where: { interface: string; port: number }): stri
       return `this machine does not have the address ${where.interface} (OPENAGENTS_CONVEX_INTERFACE)`;
     default:
       return undefined;
-  }
-}
-
-function jsonOf(line: string): unknown {
-  try {
-    return JSON.parse(line);
-  } catch {
-    return undefined;
   }
 }
