@@ -82,6 +82,11 @@ const NOTABLE: Record<string, Notable> = {
     message: 'the sessions cannot be watched; it is tried again',
     fields: ['lastError'],
   },
+  'tail:backingOff': {
+    level: 'warn',
+    message: 'a session file cannot be taken over; it is tried again',
+    fields: ['lastError'],
+  },
   'backfill:importing': {
     level: 'info',
     message: 'old sessions are being imported',

@@ -74,6 +74,12 @@ test('a file that may not be read waits alone, with the reason, until it may', a
   await start(withoutRightsOverFiles());
   await mirrored(open, 'one');
   await until('it is said', async () => /EACCES/.test(String((await status()).lastError)));
+  await daemon.logged(
+    ({ level, msg, lastError }) =>
+      level === 40 &&
+      msg === 'a session file cannot be taken over; it is tried again' &&
+      String(lastError).includes(closed.path),
+  );
   open.assistant('two');
   await mirrored(open, 'two');
   expect((await status()).bytes.pending).toBeGreaterThan(0);
