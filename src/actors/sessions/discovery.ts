@@ -152,8 +152,10 @@ class Discovery {
     const { path } = command;
     switch (command.type) {
       case 'tail.caughtUp': {
-        const retired = this.#queue.follow(path);
-        if (retired !== null) this.#send({ type: 'file.retired', path: retired });
+        const length = Number(this.#files.facts(path)?.size ?? 0);
+        for (const retired of this.#queue.follow(path, length)) {
+          this.#send({ type: 'file.retired', path: retired });
+        }
         this.#queueUntold(path);
         if (this.#files.has(path)) break;
         // It went while its end was being read, when nobody could be told.

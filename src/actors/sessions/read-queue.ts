@@ -12,6 +12,8 @@ const PLACES = { followed: 10, live: 6, history: 3 } as const;
 
 /** Tails of live files that are kept with their state while they wait. */
 const MAX_FOLLOWED = 128;
+/** Bytes of the files that are followed: what is held of each, to read it on, is up to a fifth. */
+const MAX_FOLLOWED_BYTES = 128 * 1_024 * 1_024;
 
 export class ReadQueue {
   readonly #live = new Set<string>();
@@ -21,8 +23,9 @@ export class ReadQueue {
   readonly #inHistory = new Set<string>();
   /** Being read; the value says in which class's place. */
   readonly #reading = new Map<string, keyof typeof PLACES>();
-  /** Their tails wait with open files, the least recently read first. */
-  readonly #followed = new Set<string>();
+  /** Their tails wait with open files, the least recently read first. The value is the file's length. */
+  readonly #followed = new Map<string, number>();
+  #followedBytes = 0;
   /** Not to be read for now: their tails back off. */
   readonly #held = new Set<string>();
   readonly #taken = { followed: 0, live: 0, history: 0 };
@@ -34,7 +37,7 @@ export class ReadQueue {
   /** Files that have a tail. */
   get tailing(): number {
     let waiting = 0;
-    for (const path of this.#followed) if (!this.#reading.has(path)) waiting += 1;
+    for (const path of this.#followed.keys()) if (!this.#reading.has(path)) waiting += 1;
     return waiting + this.#reading.size + this.#held.size;
   }
 
@@ -94,15 +97,21 @@ export class ReadQueue {
     return null;
   }
 
-  /** The file was read to its end and its tail waits. Returns the file whose tail is to go for it. */
-  follow(path: string): string | null {
+  /** The file was read to its end and its tail waits. Returns the files whose tails are to go for it. */
+  follow(path: string, bytes: number): string[] {
     this.#leavePlace(path);
-    this.#followed.delete(path);
-    this.#followed.add(path);
-    const oldest = first(this.#followed);
-    if (this.#followed.size <= MAX_FOLLOWED || oldest === undefined) return null;
-    this.#unfollow(oldest);
-    return oldest;
+    this.#forget(path);
+    this.#followed.set(path, bytes);
+    this.#followedBytes += bytes;
+    const retired: string[] = [];
+    for (const oldest of this.#followed.keys()) {
+      const isTooMuch =
+        this.#followed.size > MAX_FOLLOWED || this.#followedBytes > MAX_FOLLOWED_BYTES;
+      if (oldest === path || !isTooMuch) break;
+      this.#unfollow(oldest);
+      retired.push(oldest);
+    }
+    return retired;
   }
 
   /** Its tail backs off. */
@@ -159,8 +168,13 @@ export class ReadQueue {
     this.#taken[place] -= 1;
   }
 
-  #unfollow(path: string): void {
+  #forget(path: string): void {
+    this.#followedBytes -= this.#followed.get(path) ?? 0;
     this.#followed.delete(path);
+  }
+
+  #unfollow(path: string): void {
+    this.#forget(path);
     if (this.#followedDue.delete(path)) this.#live.add(path);
   }
 }

@@ -24,7 +24,7 @@ test('neither history nor a flood of changed files takes the place of a followed
   const queue = new ReadQueue();
   queue.addLive('followed');
   queue.next();
-  queue.follow('followed');
+  queue.follow('followed', 1);
   queue.addHistory(paths('h', 50));
   for (const path of paths('l', 50)) queue.addLive(path);
   const taken = take(queue);
@@ -69,12 +69,28 @@ test('of too many followed files the one that was read longest ago goes, and is 
   for (const path of paths('f', 130)) {
     queue.addLive(path);
     queue.next();
-    const gone = queue.follow(path);
-    if (gone !== null) retired.push(gone);
+    retired.push(...queue.follow(path, 1));
   }
   expect(retired).toEqual(['f0', 'f1']);
   expect(queue.tailing).toBe(128);
   queue.addLive('f2');
   queue.drop('f2');
   expect(queue.next()?.path).toBe('f2');
+});
+
+test('of followed files that are too large together those that were read longest ago go', () => {
+  const queue = new ReadQueue();
+  const read = (path: string, megabytes: number) => {
+    queue.addLive(path);
+    queue.next();
+    return queue.follow(path, megabytes * 1_024 * 1_024);
+  };
+  expect(read('a', 50)).toEqual([]);
+  expect(read('b', 50)).toEqual([]);
+  expect(read('a', 51)).toEqual([]);
+  expect(read('c', 50)).toEqual(['b']);
+  expect(read('d', 120)).toEqual(['a', 'c']);
+  expect(read('huge', 9_000)).toEqual(['d']);
+  expect(queue.isFollowed('huge')).toBe(true);
+  expect(read('e', 1)).toEqual(['huge']);
 });
