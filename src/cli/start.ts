@@ -1,20 +1,14 @@
 /** `oa-bridge start`: the daemon in the foreground, until a signal ends it. */
-import { setFlagsFromString } from 'node:v8';
 import type { Config } from '../config.ts';
 import { startDaemon } from '../daemon.ts';
+import { setHeapRoom } from '../heap-room.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 
 /** The first signal drains; a second one, or this many ms, ends the process at once. */
 const DRAIN_LIMIT_MS = 9_500;
 
-/**
- * V8 would rather take memory than collect: during an import, three times as much as now. A
- * daemon is a guest on the machine. What these are set to after the start still counts.
- */
-const FRUGAL = ['--memory-saver-mode', '--semi-space-growth-factor=1'];
-
 export async function start(config: Config): Promise<ExitCode> {
-  for (const flag of FRUGAL) setFlagsFromString(flag);
+  setHeapRoom('least');
   // Who reads the log may leave; it is in the home as well.
   process.stderr.on('error', () => {});
   const daemon = startDaemon(config);

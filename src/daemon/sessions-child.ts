@@ -2,6 +2,7 @@ import { loadCursors } from '../actors/convex/load-cursors.ts';
 import { RecentlySetAside } from '../actors/sessions/recently-set-aside.ts';
 import { sessionActors } from '../actors/sessions/session-actors.ts';
 import { WatchChoice, saveChoice } from '../actors/sessions/watch-choice.ts';
+import { setHeapRoom } from '../heap-room.ts';
 import { type ChildSpec, childSpec } from '../machines/child-spec.ts';
 import { SYSTEM } from '../machines/protocol.ts';
 import { sessionsWatch } from '../machines/sessions-watch.ts';
@@ -20,6 +21,7 @@ export function sessionsChild({ config, connection, identity }: Parts): ChildSpe
           setAside,
           backfillRoots: config.backfillRoots,
           loadCursors: () => loadCursors(connection, identity.machineId),
+          onHistory: (isRead) => setHeapRoom(isRead ? 'forImport' : 'least'),
         }),
         saveChoice: saveChoice(choice),
       },

@@ -21,6 +21,12 @@ export class ParsingThread {
   #idle: NodeJS.Timeout | undefined;
   #parsers = 0;
   readonly #open = new Map<number, RemoteParser>();
+  readonly #onThread: (isThere: boolean) => void;
+
+  /** `onThread` is told when the thread is there, and when it is not any more. */
+  constructor(onThread: (isThere: boolean) => void = () => {}) {
+    this.#onThread = onThread;
+  }
 
   parser(path: string): LineParser {
     clearTimeout(this.#idle);
@@ -40,6 +46,7 @@ export class ParsingThread {
   }
 
   #start(): Worker {
+    this.#onThread(true);
     const worker = new Worker(parsingEntry(), {
       env: {},
       resourceLimits: LIMITS,
@@ -54,6 +61,7 @@ export class ParsingThread {
     worker.on('exit', () => {
       if (this.#worker !== worker) return;
       this.#worker = null;
+      this.#onThread(false);
       const lost = [...this.#open.values()];
       this.#open.clear();
       const error = new BridgeError('session_unreadable', 'the parsing thread ended', { cause });
@@ -71,8 +79,10 @@ export class ParsingThread {
 
   #stop(): void {
     const worker = this.#worker;
+    if (worker === null) return;
     this.#worker = null;
-    void worker?.terminate();
+    this.#onThread(false);
+    void worker.terminate();
   }
 }
 

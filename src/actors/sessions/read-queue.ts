@@ -12,7 +12,7 @@ const PLACES = { followed: 10, live: 6, history: 3 } as const;
 
 /** Tails of live files that are kept with their state while they wait. */
 const MAX_FOLLOWED = 128;
-/** Bytes of the files that are followed: what is held of each, to read it on, is up to a fifth. */
+/** Bytes of the files that are followed: what is held of each, to read it on, is up to a tenth. */
 const MAX_FOLLOWED_BYTES = 128 * 1_024 * 1_024;
 
 export class ReadQueue {

@@ -10,19 +10,24 @@ import type { RecentlySetAside } from './recently-set-aside.ts';
 import { SessionFiles } from './session-files.ts';
 import { tailReader } from './tail-reader.ts';
 
+interface SessionActorsOptions extends Omit<DiscoveryOptions, 'files' | 'imports'> {
+  setAside: RecentlySetAside;
+  /** In and below which a backfill may read besides the watched ones; empty: anywhere. */
+  backfillRoots: readonly string[];
+  /** Told when the reading of history begins, and when nobody has read any for a while. */
+  onHistory: (isRead: boolean) => void;
+}
+
 /** What `sessionsWatch.provide` takes as its actors, besides `saveChoice`. */
 export function sessionActors({
   setAside,
   loadCursors,
   backfillRoots,
+  onHistory,
   ...options
-}: Omit<DiscoveryOptions, 'files' | 'imports'> & {
-  setAside: RecentlySetAside;
-  /** In and below which a backfill may read besides the watched ones; empty: anywhere. */
-  backfillRoots: readonly string[];
-}) {
+}: SessionActorsOptions) {
   const files = new SessionFiles(PARSER_VERSION);
-  const history = new ParsingThread();
+  const history = new ParsingThread(onHistory);
   const reader = tailReader({
     files,
     setAside,

@@ -106,7 +106,7 @@ function readOutput(context: LineContext): string | undefined {
     return leftOutBecause.stillRunning;
   }
   state.openCalls.delete(callId);
-  state.closedCalls.set(callId, completed.text ?? '');
+  state.closeCall(callId, completed.text);
   return emit(completed);
 }
 

@@ -21,7 +21,7 @@ export function emitCompleted(
   const call = state.openCalls.get(id);
   state.openCalls.delete(id);
   state.background.delete(id);
-  state.closedCalls.set(id, content.text ?? '');
+  state.closeCall(id, content.text);
   const item = itemOf(state.keyIn(turnId, id), call ? joined(call, content) : content, {
     // Where its call is, there it stays: rows do not jump when work ends.
     ts: call?.ts ?? startedAt ?? context.ts,

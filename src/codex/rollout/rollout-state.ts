@@ -27,7 +27,10 @@ export interface LineContext {
 /** What counts the lines: see `ThreadItem`. */
 export type HistoryPlace = Pick<ThreadItem, 'ordinal' | 'line'>;
 
-/** A further end that comes later than after so many others is taken for the first. */
+/**
+ * A further end that comes later than after so many others is taken for the first; of a further
+ * output nobody knows the call then. Old files have no turns, at whose end this is forgotten.
+ */
 const MAX_ENDED = 1_000;
 
 export class RolloutState {
@@ -114,12 +117,14 @@ export class RolloutState {
     return this.hasOrdinals ? { ordinal: position } : { line: position };
   }
 
+  /** The call has its outcome. */
+  closeCall(callId: string, text = ''): void {
+    keepLatest(this.closedCalls, callId, text);
+  }
+
   #noteEnd(item: ThreadItem): void {
     const { key, ts, revision = 0 } = item;
-    this.#ended.delete(key);
-    this.#ended.set(key, { ts, place: placeOfItem(item), ends: revision + 1 });
-    const [oldest] = this.#ended.keys();
-    if (this.#ended.size > MAX_ENDED && oldest !== undefined) this.#ended.delete(oldest);
+    keepLatest(this.#ended, key, { ts, place: placeOfItem(item), ends: revision + 1 });
   }
 
   /** Forgets what only matters inside of one turn. */
@@ -148,6 +153,13 @@ export class RolloutState {
     this.#occurrences.set(hash, n + 1);
     return `${type}/${hash}/${n}`;
   }
+}
+
+function keepLatest<Value>(map: Map<string, Value>, key: string, value: Value): void {
+  map.delete(key);
+  map.set(key, value);
+  const [oldest] = map.keys();
+  if (map.size > MAX_ENDED && oldest !== undefined) map.delete(oldest);
 }
 
 /** Where the item was told of first. */

@@ -13,7 +13,8 @@ import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 let folder: ReturnType<typeof temporaryFolder>;
 let root: string;
-const thread = new ParsingThread();
+const told: boolean[] = [];
+const thread = new ParsingThread((isThere) => told.push(isThere));
 
 beforeEach(() => {
   folder = temporaryFolder();
@@ -89,7 +90,9 @@ test('a thread that crashes fails those who were reading, and the next one reads
   await expect(reading.push(Buffer.from(bytes), 0)).rejects.toMatchObject({
     code: 'session_unreadable',
   });
+  expect(told.slice(-2)).toEqual([true, false]);
   const again = thread.parser(path);
+  expect(told.at(-1)).toBe(true);
   expect((await again.push(Buffer.from(bytes), 0)).items.length).toBeGreaterThan(0);
   again.close();
 });
