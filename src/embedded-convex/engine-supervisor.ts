@@ -3,7 +3,7 @@ import { EngineError, engineErrorCodes } from './engine-error.ts';
 import { EngineThread } from './engine-thread.ts';
 import type { EngineThreadOptions, ThreadEnd } from './engine-thread.ts';
 import type { Commit } from './executor.ts';
-import { failedOutcome, interrupted, timedOut } from './outcome.ts';
+import { failedOutcome, interrupted, outOfMemory, timedOut } from './outcome.ts';
 import { unpackCommit } from './packed-commit.ts';
 import type { Answer, Call, FromWorker, Method } from './worker-protocol.ts';
 
@@ -16,6 +16,8 @@ interface Pending {
   call: Call;
   resolve: (answer: Answer) => void;
   reject: (error: EngineError) => void;
+  /** The memory ran out while it ran: by its doing, or by that of what ran beside it. */
+  hasExhausted: boolean;
 }
 
 /** Keeps one engine thread running, and the promises of calls across a change of threads. */
@@ -54,7 +56,7 @@ export class EngineSupervisor {
     // It has 32 bits in the heartbeat, and nothing is pending for as long as they last.
     this.#nextTicket = (ticket % 0x7fff_ffff) + 1;
     const { promise, resolve, reject } = Promise.withResolvers<Answer>();
-    this.#pending.set(ticket, { call, resolve, reject });
+    this.#pending.set(ticket, { call, resolve, reject, hasExhausted: false });
     this.#thread?.send({ ticket, call });
     this.#thread?.setWatched(true);
     // The engine answers a method with what the executor's method of that name returns.
@@ -151,20 +153,31 @@ export class EngineSupervisor {
     }
   }
 
-  #settleRun(end: ThreadEnd, run: { ticket: number; part: number }): void {
+  #settleRun(
+    end: Exclude<ThreadEnd, { reason: 'closed' }>,
+    run: { ticket: number; part: number },
+  ): void {
     const pending = this.#pending.get(run.ticket);
     if (pending === undefined) return;
-    if (end.reason === 'crashed') {
+    if (end.reason === 'crashed' && !isOutOfMemory(end.error)) {
       this.#pending.delete(run.ticket);
       pending.reject(
         new EngineError(engineErrorCodes.internal, `The engine failed: ${end.error.message}`),
       );
-    } else if (pending.call.method === 'queries') {
-      pending.call.givenUp.push(run.part);
+      return;
+    }
+    // The next thread has all its memory for it: if that does not do, it is its own doing.
+    if (end.reason === 'crashed' && !pending.hasExhausted) {
+      pending.hasExhausted = true;
+      return;
+    }
+    const { transactionMs, heapMb } = this.#options.limits;
+    const failure = end.reason === 'crashed' ? outOfMemory(heapMb) : timedOut(transactionMs);
+    if (pending.call.method === 'queries') {
+      pending.call.givenUp.push({ part: run.part, reason: failure.message });
     } else {
       this.#pending.delete(run.ticket);
-      const outcome = failedOutcome(timedOut(this.#options.limits.transactionMs));
-      pending.resolve({ outcome, logLines: [], ts: this.#latestTs });
+      pending.resolve({ outcome: failedOutcome(failure), logLines: [], ts: this.#latestTs });
     }
   }
 
@@ -194,6 +207,10 @@ export class EngineSupervisor {
     for (const pending of this.#pending.values()) pending.reject(error);
     this.#pending.clear();
   }
+}
+
+function isOutOfMemory(error: Error): boolean {
+  return 'code' in error && error.code === 'ERR_WORKER_OUT_OF_MEMORY';
 }
 
 function startFailure(end: ThreadEnd): EngineError {

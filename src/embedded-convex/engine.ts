@@ -25,6 +25,7 @@ import { performScheduling } from './runtime/scheduler-syscalls.ts';
 import type { SchedulerOperation } from './runtime/scheduler-syscalls.ts';
 import type { SyscallArguments } from './runtime/syscall-arguments.ts';
 import { TransactionRun } from './runtime/transaction-run.ts';
+import type { GivenUpQuery } from './worker-protocol.ts';
 import { markInProgress } from './scheduled-jobs.ts';
 import type { SchemaJson } from './schema.ts';
 import type { Store } from './store.ts';
@@ -82,11 +83,11 @@ export class Engine {
   }
 
   /**
-   * All at one snapshot, `ts`. The places in `givenUp` are not run: they have used up their
-   * time before, and fail at once.
+   * All at one snapshot, `ts`. Those of `givenUp` are not run: they have used up their time or
+   * the memory before, and fail at once.
    */
   queries(
-    { requests, givenUp }: { requests: QueryRequest[]; givenUp: number[] },
+    { requests, givenUp }: { requests: QueryRequest[]; givenUp: readonly GivenUpQuery[] },
     ticket: number,
     deliver: (answer: { ts: bigint; results: QueryResult[] }) => void,
   ): Promise<void> {
@@ -94,8 +95,9 @@ export class Engine {
       const ts = this.#options.store.lastTs;
       const results: QueryResult[] = [];
       for (const [part, request] of requests.entries()) {
-        const isGivenUp = givenUp.includes(part);
-        results.push(isGivenUp ? this.#timedOut() : await this.#query(request, ticket, part));
+        const before = givenUp.find((query) => query.part === part);
+        if (before === undefined) results.push(await this.#query(request, ticket, part));
+        else results.push(failedForGood(before.reason));
       }
       deliver({ ts, results });
     });
@@ -340,13 +342,13 @@ export class Engine {
     return new TransactionRun({ realm, transaction, openSnapshot, identity, journal, jobId });
   }
 
-  /** Depends on nothing, so that no commit makes it run, and hang, again. */
-  #timedOut(): QueryResult {
-    const outcome = failedOutcome(timedOut(this.#options.limits.transactionMs));
-    return { outcome, logLines: [], journal: null, readSet: [], identityObserved: true };
-  }
-
   #tableName(number: number): string | null {
     return this.#options.store.tableName(number);
   }
+}
+
+/** Depends on nothing, so that no commit makes it run, and end the thread, again. */
+function failedForGood(reason: string): QueryResult {
+  const outcome = failedOutcome(new FunctionFailure(reason));
+  return { outcome, logLines: [], journal: null, readSet: [], identityObserved: true };
 }

@@ -22,6 +22,12 @@ export function timedOut(limitMs: number): FunctionFailure {
   return new FunctionFailure(`Function execution timed out (maximum duration: ${limit})`);
 }
 
+export function outOfMemory(limitMb: number): FunctionFailure {
+  return new FunctionFailure(
+    `JavaScript execution ran out of memory (maximum memory usage: ${limitMb} MB)`,
+  );
+}
+
 /** For an action whose thread ended under it. */
 export function interrupted(): FunctionFailure {
   return new FunctionFailure(

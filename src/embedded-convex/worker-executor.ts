@@ -11,8 +11,9 @@ import { removeCopies } from './snapshot/database-copy.ts';
 /**
  * Opens the database and the functions in a thread of their own. Rejects with an `EngineError`
  * when one of the two cannot be used: its message says what is wrong, its `code` which kind it
- * is. A query or mutation that does not end is stopped, and fails; so is, and do, the actions
- * that run at that time, while all other calls are answered as if nothing had happened.
+ * is. A query or mutation that does not end, or uses up the memory, is stopped, and fails; so
+ * is, and do, the actions that run at that time, while all other calls are answered as if
+ * nothing had happened.
  */
 export async function openExecutor(options: ExecutorOptions): Promise<Executor> {
   const engine = new EngineSupervisor({

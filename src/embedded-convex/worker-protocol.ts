@@ -24,7 +24,7 @@ export interface WorkerInput {
 
 /** What the engine is asked, by the name of the executor's method. */
 export type Call =
-  | { method: 'queries'; requests: QueryRequest[]; givenUp: number[] }
+  | { method: 'queries'; requests: QueryRequest[]; givenUp: GivenUpQuery[] }
   | { method: 'mutation'; request: MutationRequest }
   | { method: 'action'; request: FunctionRequest }
   | { method: 'describe'; path: string }
@@ -34,6 +34,14 @@ export type Call =
   | { method: 'dueJobs'; limit: number }
   | { method: 'runJob'; id: string }
   | { method: 'failJob'; id: string; error: string };
+
+/** A query of a batch that is not run again, because it has ended the thread before. */
+export interface GivenUpQuery {
+  /** Its place in the batch. */
+  part: number;
+  /** What its caller is told. */
+  reason: string;
+}
 
 export type Method = Call['method'];
 export type Answer<Name extends Method = Method> = Awaited<

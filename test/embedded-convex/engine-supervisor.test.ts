@@ -22,10 +22,13 @@ export const works = action(async (ctx) => {
   while (performance.now() < until) { for (const start = performance.now(); performance.now() < start + 20;); await new Promise((r) => setTimeout(r, 0)); }
   return 'done';
 });
-export const exhausts = mutation(async () => { const kept: unknown[] = []; for (;;) kept.push(new Array(1e6).fill(0.5)); });
+const exhaust = () => { const kept: unknown[] = []; for (;;) kept.push(new Array(1e6).fill(0.5)); };
+export const exhausts = mutation(async (ctx) => { await ctx.db.insert('numbers', {}); exhaust(); });
+export const exhaustsToo = query(exhaust);
 `;
 const transactionMs = 200;
 const timedOut = 'Function execution timed out (maximum duration: 200ms)';
+const outOfMemory = 'JavaScript execution ran out of memory (maximum memory usage: 64 MB)';
 
 async function open(options: Partial<ExecutorOptions> = {}) {
   const t = await openTestExecutor(source, { limits: { transactionMs }, ...options });
@@ -107,10 +110,25 @@ test('an executor can be closed while a function loops', async () => {
   expect(looping).toMatchObject({ status: 'rejected', reason: { code: 'EngineStopped' } });
 });
 
-test('a function that uses up the memory is refused; the engine goes on without it', async () => {
+test('a function that uses up the memory fails, and writes nothing; what else was asked is answered', async () => {
   const t = await open({ limits: { transactionMs: 60_000, heapMb: 64 } });
-  await expect(t.mutation('exhausts')).rejects.toThrow(/The engine failed: .*memory/);
-  expect(valueOf(await t.mutation('add'))).toBe(1);
+  const results = await Promise.all([t.mutation('exhausts'), t.mutation('add'), t.query('size')]);
+  const [exhausting, ...after] = results;
+  expect(errorOf(exhausting)).toBe(outOfMemory);
+  expect(after.map(valueOf)).toEqual([1, 1]);
+});
+
+test('a query that uses up the memory fails alone in its batch', async () => {
+  const t = await open({ limits: { transactionMs: 60_000, heapMb: 64 } });
+  const batch = ['size', 'exhaustsToo'].map((name) => ({
+    ...functionRequest(name),
+    journal: null,
+  }));
+  const { results } = await t.executor.queries(batch);
+  expect(results.map((result) => (result.outcome.ok ? valueOf(result) : errorOf(result)))).toEqual([
+    0,
+    outOfMemory,
+  ]);
 });
 
 test('an engine that cannot be started again says so once, and refuses every call', async () => {
