@@ -25,34 +25,6 @@ export async function tailHash(file: FileHandle, offset: number): Promise<string
   return await hashOf(file, offset - length, length);
 }
 
-/** Bytes of a file, and where they stood. */
-export interface ReadBytes {
-  position: number;
-  bytes: Buffer;
-}
-
-/** Of a chunk that was read at `position`: a copy of the last bytes before `offset`. */
-export function tailOf(chunk: Buffer, position: number, offset: number): ReadBytes {
-  const start = Math.max(offset - TAIL_LENGTH, position);
-  const end = Math.max(offset, start);
-  return { position: start, bytes: Buffer.from(chunk.subarray(start - position, end - position)) };
-}
-
-/** Whether what stands before `offset` is what was read there, as far as that is still known. */
-export async function isAsRead(
-  file: FileHandle,
-  offset: number,
-  read: ReadBytes,
-): Promise<boolean> {
-  const start = Math.max(offset - TAIL_LENGTH, read.position);
-  const end = Math.min(offset, read.position + read.bytes.length);
-  if (start >= end) return true;
-  const now = Buffer.alloc(end - start);
-  const { bytesRead } = await file.read(now, 0, now.length, start);
-  const then = read.bytes.subarray(start - read.position, end - read.position);
-  return bytesRead === now.length && now.equals(then);
-}
-
 /** Whether the fingerprint at `offset` will never change any more. */
 export function isFingerprintFinal(offset: number): boolean {
   return offset >= FINGERPRINT_LENGTH;

@@ -324,7 +324,7 @@ function isBehind(entry: Entry): boolean {
   );
 }
 
-function areSame(one: FileFacts, other: FileFacts): boolean {
+export function areSame(one: FileFacts, other: FileFacts): boolean {
   return (
     one.size === other.size &&
     one.mtimeNs === other.mtimeNs &&

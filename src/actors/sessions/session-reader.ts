@@ -9,21 +9,15 @@ import { BridgeError, toBridgeError } from '../../errors.ts';
 import type { CursorPlace, FileCursor, WriteJob } from '../../machines/protocol.ts';
 import type { CommitResult } from '../../machines/sessions-events.ts';
 import { giveBackChunk } from './chunk-memory.ts';
-import {
-  fingerprint,
-  isAsRead,
-  isFingerprintFinal,
-  type ReadBytes,
-  tailHash,
-  tailOf,
-} from './file-identity.ts';
+import { fingerprint, isFingerprintFinal, tailHash } from './file-identity.ts';
 import type { LineParser, ParsedLines, ParserState } from './line-parser.ts';
+import { ReadBytes } from './read-bytes.ts';
 import type { RecentlySetAside } from './recently-set-aside.ts';
 import { refusedLines, rejectBatch, setAside, type Proposal } from './refused.ts';
 import { isArchived } from './archive.ts';
 import { isSuperseded } from './list-directory.ts';
 import { SessionFile } from './session-file.ts';
-import { wantsReparse, type SessionFiles } from './session-files.ts';
+import { wantsReparse, type FileFacts, type SessionFiles } from './session-files.ts';
 
 /**
  * A batch is full after the chunk with which it reaches any of these: quick to commit,
@@ -66,8 +60,7 @@ export class SessionReader {
   /** What is stored: of this file, or of the place where its session was before. */
   #stored: FileCursor | undefined;
   #proposal: Proposal | null = null;
-  /** The end of the last lines that were taken from the file. */
-  #lastRead: ReadBytes = { position: 0, bytes: Buffer.alloc(0) };
+  readonly #unsent = new ReadBytes();
   /** The cursor has news that no batch has carried yet. */
   #owesCursor = false;
   #stopped = false;
@@ -100,7 +93,7 @@ export class SessionReader {
         const length = await this.#file.length(facts);
         await this.#checkUnchanged(this.#file, length);
         const parser = (this.#parser ??= this.#openParser(live, length));
-        const batch = await this.#readBatch(this.#file, parser, length);
+        const batch = await this.#readBatch(this.#file, parser, facts, length);
         if (parser.state.parsedTo < this.#cursor.offset) {
           // It was cut since its length was looked at.
           this.#startOver();
@@ -193,7 +186,7 @@ export class SessionReader {
       if ((await fingerprint(file.handle, offset)) !== this.#cursor.fingerprint && offset > 0) {
         this.#startOver();
       }
-      this.#parser?.dropTorn();
+      this.#dropTorn();
       return file;
     } catch (thrown) {
       await file.close();
@@ -213,7 +206,12 @@ export class SessionReader {
     if (this.#parser === null) return;
     const { position, parsedTo } = this.#parser.state;
     if (position === parsedTo) return;
-    if (size < position || position - parsedTo <= MAX_TORN_REREAD) this.#parser.dropTorn();
+    if (size < position || position - parsedTo <= MAX_TORN_REREAD) this.#dropTorn();
+  }
+
+  #dropTorn(): void {
+    this.#parser?.dropTorn();
+    this.#unsent.forgetAll();
   }
 
   #startOver(): void {
@@ -245,6 +243,7 @@ export class SessionReader {
   #forgetLines(): void {
     this.#parser?.close();
     this.#parser = null;
+    this.#unsent.forgetAll();
   }
 
   #openParser(live: boolean, length: number): LineParser {
@@ -279,7 +278,12 @@ export class SessionReader {
     return { type: 'batch', job };
   }
 
-  async #readBatch(file: SessionFile, parser: LineParser, end: number): Promise<Batch> {
+  async #readBatch(
+    file: SessionFile,
+    parser: LineParser,
+    facts: FileFacts,
+    end: number,
+  ): Promise<Batch> {
     const { offset } = this.#cursor;
     const batch: Batch = {
       items: [],
@@ -302,9 +306,9 @@ export class SessionReader {
         batch.isLast = true;
         break;
       }
+      this.#unsent.add(position, chunk, facts);
       const parsed = await parser.push(chunk, offset);
       const { items, places, quarantine, bytes, withoutDirectory } = parsed;
-      this.#lastRead = tailOf(parsed.chunk, position, parser.state.parsedTo);
       giveBackChunk(parsed.chunk);
       batch.items.push(...items);
       batch.places.push(...places);
@@ -337,13 +341,14 @@ export class SessionReader {
       resumeId,
       ...(speaks && { rolloutPath: path, archived: isArchived(path) }),
     };
+    const tail = await tailHash(file.handle, offset);
     const cursor: FileCursor = {
       ...before,
       offset,
       fingerprint: isFingerprintFinal(before.offset)
         ? before.fingerprint
         : await fingerprint(file.handle, offset),
-      tailHash: await tailHash(file.handle, offset),
+      tailHash: tail,
       device: file.device,
       // Of a compressed file the offset alone does not tell whether it was read to its end.
       inode: file.isCompressed && !isLast ? '' : file.inode,
@@ -352,9 +357,11 @@ export class SessionReader {
       parserVersion,
     };
     // Else the hashes would vouch for bytes that nobody read.
-    if (!(await isAsRead(file.handle, offset, this.#lastRead))) {
+    const isOther = offset > 0 && offset === before.offset && tail !== before.tailHash;
+    if (isOther || !(await this.#unsent.areThere(file))) {
       throw new BridgeError('session_unreadable', `${path} was rewritten while it was read`);
     }
+    this.#unsent.forgetBefore(offset);
     const isNearEnd = length - offset <= LIVE_BACKLOG;
     const job: WriteJob = {
       id: nextJobId(),

@@ -11,7 +11,9 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { FileParser } from '../../../src/actors/sessions/line-parser.ts';
 import { createRolloutReader } from '../../../src/codex/rollout/create-rollout-reader.ts';
+import { PARSER_VERSION } from '../../../src/codex/rollout/rollout-reader.ts';
 import { startSessions } from '../../support/sessions-harness.ts';
 import { createSession, type SessionWriter } from '../../support/session-writer.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
@@ -228,6 +230,30 @@ test('a file that loses all its lines has none set aside, and is read again when
   writeFileSync(session.path, otherContent('two'));
   expect(statSync(session.path).size).not.toBe(size);
   await watch.until(() => watch.mirror.texts(session.threadId).includes('two'));
+});
+
+test('a long line that is rewritten in place while it is read is read again: no row is half old and half new', async () => {
+  // Read in three pieces; from the second on another content stands there, which fits.
+  const long = 'x'.repeat(600_000);
+  writeFileSync(session.path, otherContent(long));
+  const rewritten = otherContent('two', long);
+  let isOld = true;
+  const openParser = ({ path }: { path: string }) => {
+    const parser = new FileParser(createRolloutReader({ path }), PARSER_VERSION);
+    const push = parser.push.bind(parser);
+    parser.push = (chunk, from) => {
+      const parsed = push(chunk, from);
+      if (isOld) writeFileSync(session.path, rewritten);
+      isOld = false;
+      return parsed;
+    };
+    return parser;
+  };
+  await using watch = startSessions({ root, openParser });
+  await watch.until(() => watch.mirror.cursors.get(session.path)?.offset === rewritten.length);
+  await watch.settled();
+  const texts = watch.mirror.texts(session.threadId);
+  expect(texts.map((text) => text.slice(0, 3))).toEqual(['two', 'xxx']);
 });
 
 test('a file that is rewritten between its reading and its commit is read again as it is', async () => {
