@@ -10,7 +10,16 @@ import { convexFunctions } from './convex-functions.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import { followRuns, verdict } from './follow-run.ts';
 import { connectLocalBridge } from './local-bridge.ts';
-import type { SubmitFlags } from './program.ts';
+
+export interface SubmitFlags {
+  thread?: string;
+  project?: string;
+  new?: boolean;
+  cd?: string;
+  onConflict?: string;
+  follow: boolean;
+  json?: boolean;
+}
 
 export async function submit(
   config: Config,
