@@ -2,6 +2,8 @@ import type { ActorRefFrom, AnyActorRef } from 'xstate';
 import { type BridgeFacts, createRegistryActor } from '../actors/registry-actor.ts';
 import type { createRegistry } from '../actors/registry.ts';
 import { type ChildSpec, childSpec } from '../machines/child-spec.ts';
+import { statusOf } from '../machines/convex-link-status.ts';
+import type { convexLink } from '../machines/convex-link.ts';
 import type { gateway } from '../machines/gateway.ts';
 import { SYSTEM } from '../machines/protocol.ts';
 import { type runs, runsSummary } from '../machines/runs.ts';
@@ -29,6 +31,7 @@ function bridgeFacts(
 ): BridgeFacts {
   // The names under which these machines are started.
   const control: ActorRefFrom<typeof gateway> | undefined = system.get(SYSTEM.gateway);
+  const link: ActorRefFrom<typeof convexLink> | undefined = system.get(SYSTEM.convex);
   const keeper: ActorRefFrom<typeof runs> | undefined = system.get(SYSTEM.runs);
   const summary = keeper && runsSummary(keeper.getSnapshot().context);
   return {
@@ -38,7 +41,7 @@ function bridgeFacts(
     runs: { active: summary?.active ?? 0, queued: summary?.queued ?? 0 },
     lastThreadId: summary?.lastThreadId ?? null,
     convexUrl: advertisedUrl(config, connection.url, 'localhost'),
-    convexHealthy: connection.connected,
+    convexHealthy: link !== undefined && statusOf(link.getSnapshot().context).healthy,
     startedAt,
   };
 }
