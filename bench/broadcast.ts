@@ -50,6 +50,7 @@ export async function measure(): Promise<Figures> {
     'the same by a bare ws server': showMs(bare.read.latencies),
     'event loop while nothing happens, p99': ms(own.quiet.p99),
     'event loop meanwhile': `p99 ${ms(own.loop.p99)}, longest ${ms(own.loop.max)}`,
+    'event loop of a process that does nothing': `p99 ${ms(own.idle.p99)}, longest ${ms(own.idle.max)}`,
     'event loop of a bare ws server': `p99 ${ms(bare.loop.p99)}, longest ${ms(bare.loop.max)}`,
     'processor time of the daemon': cpu(own.cpuSeconds),
     'processor time of a bare ws server': cpu(bare.cpuSeconds),
@@ -76,14 +77,25 @@ async function measureDaemon(folder: string, codex: string) {
   await pause(QUIET_MS);
   const quiet = await loop.since(daemon.pid);
   const bridge = await daemon.connect();
+  await using bystander = await startBystander(join(folder, 'bystander-loop.json'));
+  await bystander.loopDelay();
   const usage = watchUsage(daemon.pid);
   await bridge.request('run.submit', { threadDocId: thread, text: 'print' });
   const read = await readers.read();
   const used = await usage();
   const during = await loop.since(daemon.pid);
+  const idle = await bystander.loopDelay();
   bridge.close();
   const storm = await readers.storm();
-  return { quiet, read, loop: during, ...used, storm, stormLoop: await loop.since(daemon.pid) };
+  return {
+    quiet,
+    read,
+    loop: during,
+    idle,
+    ...used,
+    storm,
+    stormLoop: await loop.since(daemon.pid),
+  };
 }
 
 async function measureBare(folder: string, printing: readonly string[]) {
@@ -152,6 +164,21 @@ function isOf<Type extends ReadersReport['type']>(
   type: Type,
 ): report is Extract<ReadersReport, { type: Type }> {
   return report.type === type;
+}
+
+/** A process that does nothing: how late it comes is the machine's doing. */
+async function startBystander(file: string) {
+  const loop = new LoopDelay(file);
+  const program = "console.log('here'); setInterval(() => {}, 60_000)";
+  const idle = execa(process.execPath, ['-e', program], { env: loop.env, reject: false });
+  await once(idle.stdout, 'data');
+  return {
+    loopDelay: async () => await loop.since(idle.pid ?? 0),
+    async [Symbol.asyncDispose]() {
+      idle.kill();
+      await idle;
+    },
+  };
 }
 
 /** How late the turns of another process come; see `loop-delay.ts`. */
