@@ -105,7 +105,7 @@ export class Sightings {
 
   /** Under the key that it has in the file: what the file has delivered stands. */
   #streamedAsFiled(item: ThreadItem): ThreadItem[] {
-    if (item.claims === this.#promptKey) this.#promptClaimed = true;
+    if (item.claims === this.#promptKey) this.#claimPrompt(item);
     const isFiled = this.#filed.has(item.key);
     const row = this.#addRow(item);
     if (isFiled) fileAs(row, item);
@@ -179,9 +179,7 @@ export class Sightings {
       return undefined;
     }
     if (item.kind === 'message' && item.role === 'user' && !this.#promptClaimed) {
-      this.#promptClaimed = true;
-      const row = this.#rows.get(this.#promptKey);
-      if (row) fileAs(row, item);
+      this.#claimPrompt(item);
       return this.#promptKey;
     }
     if (!mayBeStreamed(item)) return undefined;
@@ -189,6 +187,12 @@ export class Sightings {
     if (row) fileAs(row, item);
     else this.#ahead.push(item);
     return row?.item.key;
+  }
+
+  #claimPrompt(item: ThreadItem): void {
+    this.#promptClaimed = true;
+    const row = this.#rows.get(this.#promptKey);
+    if (row) fileAs(row, item);
   }
 
   /** Rows that ended alike before rows that run, and those before rows that ended otherwise. */

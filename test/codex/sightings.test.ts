@@ -329,6 +329,16 @@ test('the end of a turn that the file brings late replaces what was assumed', ()
   expect(statuses(store, 'turn')).toEqual([['t', 'completed']]);
 });
 
+test('the prompt of a run that waited over a restart is one row, also when the stream confirms it', () => {
+  const store = storeWithPrompt();
+  const sightings = restoreSightings(RUN, [PROMPT]);
+  const prompt = message('t/u', 'as the app wrote it', { ...inTurn, role: 'user' });
+  store.ingest(sightings.streamed([{ ...prompt, claims: PROMPT.key }]));
+  store.ingest(sightings.filed([prompt]));
+  store.ingest(sightings.leftover(NOW));
+  expect(store.rows.map(({ fields }) => fields.key)).toEqual(['t/u']);
+});
+
 test('a call that the file brings late, of a run that is over, is shown as interrupted until its end comes', () => {
   const store = storeWithPrompt();
   const sightings = createSightings(RUN);

@@ -3,7 +3,7 @@ import type { EventFromLogic, SnapshotFrom } from 'xstate';
 import { BridgeError } from '../../src/errors.ts';
 import type { codexRun } from '../../src/machines/codex-run.ts';
 import { openRun, runPlan, runUnderTest, startRunning, type Running } from '../support/running.ts';
-import { transitionCoverage, walksOf } from '../support/walk-paths.ts';
+import { inPieces, tellingWalks, transitionCoverage, walksOf } from '../support/walk-paths.ts';
 
 type RunEvent = EventFromLogic<typeof codexRun>;
 
@@ -126,12 +126,7 @@ function play(walk: (typeof walks)[number], inspect?: Parameters<typeof startRun
   return run;
 }
 
-/** Thousands: in pieces that are quick also on a busy machine. */
-const PIECE = 500;
-const pieces = Array.from({ length: Math.ceil(walks.length / PIECE) }, (_, piece) => ({
-  first: piece * PIECE,
-  some: walks.slice(piece * PIECE, (piece + 1) * PIECE),
-}));
+const pieces = inPieces(walks);
 
 test('there are thousands of walks', () => {
   expect(walks.length).toBeGreaterThan(5_000);
@@ -147,15 +142,11 @@ test.each(pieces)('generated walks end where the model says, from $first on', ({
 
 test('generated walks take every transition', () => {
   const coverage = transitionCoverage(runUnderTest);
-  // One of those whose last step is the same, by each driver.
-  const telling = new Map(
-    walks.map((walk) => {
-      const { from, events, value, run } = walk;
-      const driver = JSON.stringify(events).includes('app-server');
-      return [JSON.stringify([from, events.at(-1), value, run.onConflict, driver]), walk];
-    }),
-  );
-  for (const walk of telling.values()) play(walk, coverage.inspect).stop();
+  const telling = tellingWalks(walks, ({ run, events }) => [
+    run.onConflict,
+    JSON.stringify(events).includes('app-server'),
+  ]);
+  for (const walk of telling) play(walk, coverage.inspect).stop();
   expect(coverage.missing()).toEqual([]);
 });
 

@@ -69,6 +69,27 @@ export function walksOf<TMachine extends AnyStateMachine>(
   });
 }
 
+/** All walks, in pieces of which each is quick also on a busy machine. */
+export function inPieces<Some extends Walk>(walks: readonly Some[], size = 500) {
+  return Array.from({ length: Math.ceil(walks.length / size) }, (_, piece) => ({
+    first: piece * size,
+    some: walks.slice(piece * size, (piece + 1) * size),
+  }));
+}
+
+/** One of those whose last step is the same, and that `apart` does not tell apart. */
+export function tellingWalks<Some extends Walk>(
+  walks: readonly Some[],
+  apart: (walk: Some) => unknown = () => null,
+): Some[] {
+  const telling = new Map<string, Some>();
+  for (const walk of walks) {
+    const { from, events, value } = walk;
+    telling.set(JSON.stringify([from, events.at(-1), value, apart(walk)]), walk);
+  }
+  return [...telling.values()];
+}
+
 /** Which transitions of a machine were taken, as its inspector saw it; `provide` changes none. */
 export function transitionCoverage(machine: AnyStateMachine): {
   inspect: (event: InspectionEvent) => void;

@@ -67,6 +67,9 @@ const LOOKS_AT_COMMAND_MS = [30, 300];
 /** That wait at once: each sees all that is there, so more would see nothing more. */
 const MAX_LOOKS = 8;
 
+/** In the environment of Codex and of all that it starts: which run it is of. */
+const RUN_MARK = 'OA_BRIDGE_RUN';
+
 type Child = ReturnType<typeof start>;
 
 /** Null when the system refuses to start it: that is told as `process.refused`. */
@@ -80,7 +83,7 @@ export function startCodex(
   const child = tryStart(options, plan, args, send);
   const pid = child?.pid;
   if (child === null || pid === undefined) return null;
-  const tree = new ProcessTree(pid);
+  const tree = new ProcessTree(pid, `${RUN_MARK}=${plan.runId}`);
   const said = new Set<string>();
   /** Keys of commands. */
   const begun = new Set<string>();
@@ -127,10 +130,7 @@ export function startCodex(
   void ended(child).then(async (exit) => {
     isOver = true;
     options.guard.remove(pid);
-    if (isKilled || exit.signal !== null) {
-      await tree.look();
-      tree.killNow();
-    }
+    if (isKilled || exit.signal !== null) await tree.sweep();
     await drained(child);
     for (const lines of output) lines.finish();
     child.stdout?.destroy();
@@ -198,7 +198,7 @@ function tryStart(
 function start({ bin, env }: CodexProcessOptions, plan: RunPlan, args: readonly string[]) {
   return execa(bin, args, {
     cwd: plan.cwd,
-    env,
+    env: { ...env, [RUN_MARK]: plan.runId },
     extendEnv: false,
     stdin: 'pipe',
     // Of its own group, which can be signalled as a whole.

@@ -5,17 +5,27 @@
  */
 import { execa } from 'execa';
 import type { KillSignal } from '../../machines/codex-process-events.ts';
-import { descendantsOf, listProcesses, type ProcessRow } from './process-table.ts';
+import {
+  descendantsOf,
+  listProcesses,
+  processesWithEntry,
+  type ProcessRow,
+} from './process-table.ts';
 
 export class ProcessTree {
   readonly #pid: number;
   /** What was seen below and is still there: it stays known when its parents are gone. */
   readonly #below = new Map<number, ProcessRow>();
+  readonly #mark: string | undefined;
   #lookedAt = -Infinity;
 
-  /** `pid` must lead a process group. */
-  constructor(pid: number) {
+  /**
+   * `pid` must lead a process group. `mark` is an entry of its environment (`NAME=value`) that
+   * no other process has but what it starts.
+   */
+  constructor(pid: number, mark?: string) {
     this.#pid = pid;
+    this.#mark = mark;
   }
 
   /**
@@ -50,6 +60,14 @@ export class ProcessTree {
       this.#below.set(row.pid, row);
     }
     this.#lookedAt = performance.now();
+  }
+
+  /** It has ended: ends what it has left behind, also what was started since the last look. */
+  async sweep(): Promise<void> {
+    await this.look();
+    const marked = this.#mark === undefined ? [] : await processesWithEntry(this.#mark);
+    for (const row of marked) this.#below.set(row.pid, row);
+    this.killNow();
   }
 
   /** Ends it with what it has left behind, as far as that was seen. At once. */

@@ -24,6 +24,19 @@ export async function findProcess(pid: number): Promise<ProcessRow | undefined> 
   return rows.find((row) => row?.pid === pid);
 }
 
+/**
+ * The processes that have this entry (`NAME=value`) in their environment, whoever is their parent
+ * by now. Only Linux tells, and of one's own alone.
+ */
+export async function processesWithEntry(entry: string): Promise<ProcessRow[]> {
+  if (process.platform !== 'linux') return [];
+  const rows = await listProcesses();
+  const environments = await Promise.all(
+    rows.map(async ({ pid }) => await readFile(`/proc/${pid}/environ`, 'latin1').catch(() => '')),
+  );
+  return rows.filter((_, index) => environments[index]?.split('\0').includes(entry));
+}
+
 /** The children of a process, their children, and so on. */
 export function descendantsOf(pid: number, table: readonly ProcessRow[]): ProcessRow[] {
   const children = table.filter((row) => row.parent === pid && row.pid !== pid);

@@ -116,6 +116,16 @@ describe('a process that runs', () => {
   });
 });
 
+test.runIf(process.platform === 'linux')(
+  'a process that is killed leaves nothing behind, not even what has left it already',
+  async () => {
+    const codex = program('setsid sleep 300 & echo "$!"', 'kill -9 $$');
+    expect(await codex.told('process.exited')).toMatchObject({ signal: 'SIGKILL' });
+    const left = Number(codex.lines()[0]);
+    await until('what it has started is gone', async () => !(await alive(left)));
+  },
+);
+
 describe('a process that cannot start', () => {
   test('is refused when there is no such program', async () => {
     const { error } = await run({ bin: 'no-such-codex' }).told('process.refused');

@@ -62,8 +62,8 @@ const WARM_RUNS = 15;
 const GROWTH_MEGABYTES = 40;
 /** What was begun is brought to its end within this, also by a ladder of signals (ms). */
 const REST_LIMIT_MS = 30_000;
-/** Looks, some 40 ms apart, that see the same: then nothing goes on. */
-const SAME_LOOKS = 15;
+/** Looks one after the other that see the same: then nothing goes on. */
+const SAME_LOOKS = 5;
 
 class Campaign {
   readonly #options: CampaignOptions;
