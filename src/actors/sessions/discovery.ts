@@ -99,20 +99,24 @@ class Discovery {
     );
   }
 
+  /** Never rejects: what goes wrong is a scan that failed. */
   async start(): Promise<void> {
+    try {
+      await this.#scan();
+    } catch (thrown) {
+      this.#fail(thrown);
+    }
+  }
+
+  async #scan(): Promise<void> {
     this.#imports.suspend();
     this.#files.clear((path) => !isWatched(path, this.#root));
     this.#files.onChange = (path) => {
       if (path !== undefined) this.#imports.changed(path);
       this.#countSoon();
     };
-    try {
-      for await (const cursors of this.#loadCursors()) this.#files.restore(cursors);
-      await this.#tree.sweep();
-    } catch (thrown) {
-      this.#fail(thrown);
-      return;
-    }
+    for await (const cursors of this.#loadCursors()) this.#files.restore(cursors);
+    await this.#tree.sweep();
     if (this.#isStopped) return;
     this.#isReady = true;
     if (this.#follows) {
