@@ -112,7 +112,7 @@ function isTooDeep(value: unknown): boolean {
 /** For clients that show the message alone. */
 function firstOf({ issues }: z.core.$ZodError): string {
   const [first] = issues;
-  return first === undefined ? '' : `${first.path.join('.')}: ${first.message}`;
+  return [first?.path.join('.'), first?.message].filter(Boolean).join(': ');
 }
 
 function failed(

@@ -37,6 +37,13 @@ test('an error names the field that is wrong, for clients that show the message 
   });
 });
 
+test('an error that is no single field’s says what is wrong with them together', () => {
+  const parsed = parseFrame('{"control":"sessions.verify"}');
+  expect(parsed.kind === 'error' && parsed.error.message).toContain(
+    '(give exactly one of all, thread, path and cancel)',
+  );
+});
+
 test('plain text is a prompt, kept to the letter, also when it looks like a number or a list', () => {
   for (const text of ['fix the tests', '42', '[x] done', ' - leading dash']) {
     expect(parseFrame(text)).toEqual({ kind: 'prompt', prompt: { text } });
