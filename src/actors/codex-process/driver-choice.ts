@@ -1,12 +1,11 @@
 /** Which driver runs Codex: as configured, or what the installed program is found to be able to do. */
-import { realpath, stat } from 'node:fs/promises';
-import { delimiter, isAbsolute, join } from 'node:path';
 import type { Config } from '../../config.ts';
 import { BridgeError } from '../../errors.ts';
 import type { CodexDriver } from '../../machines/codex-process-events.ts';
 import type { CodexProcessOptions } from './codex-child.ts';
 import { configurationArguments } from './app-server-arguments.ts';
 import { probeAppServer } from './probe-app-server.ts';
+import { programFile } from './program-file.ts';
 
 export interface DriverChoice {
   /** Asks the program once; one that was replaced is asked again. Rejects with `config_invalid`. */
@@ -40,11 +39,11 @@ export function driverChoice(
         throw new BridgeError('config_invalid', 'CODEX_ARGS has what only the driver "exec" takes');
       }
       if (codexDriver !== 'auto') return codexDriver;
-      const program = await identify(codexBin, env['PATH'] ?? '');
+      const program = await programFile(codexBin, env['PATH'] ?? '');
       // A run will say what is wrong with it.
       if (program === undefined) return 'exec';
-      const { file, version } = program;
-      const known = found.get(version) ?? ask(file);
+      const { path, version } = program;
+      const known = found.get(version) ?? ask(path);
       found.set(version, known);
       try {
         return await known;
@@ -52,26 +51,9 @@ export function driverChoice(
         // It did not say what it can: it is asked again by the next run.
         found.delete(version);
         const reason = error instanceof Error ? error.message : String(error);
-        log('codex is driven by exec', { program: file, reason });
+        log('codex is driven by exec', { program: path, reason });
         return 'exec';
       }
     },
   };
-}
-
-/** The file that a name means; `version` is another one once the file was replaced. */
-async function identify(
-  bin: string,
-  path: string,
-): Promise<{ file: string; version: string } | undefined> {
-  const places = isAbsolute(bin) || /[\\/]/.test(bin) ? [''] : path.split(delimiter);
-  for (const place of places) {
-    try {
-      const file = await realpath(join(place, bin));
-      return { file, version: `${file} ${(await stat(file)).mtimeMs}` };
-    } catch {
-      // Not there.
-    }
-  }
-  return undefined;
 }
