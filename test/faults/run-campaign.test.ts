@@ -10,9 +10,11 @@ import { expect, test } from 'vitest';
 import { runCampaign } from '../support/run-campaign/campaign.ts';
 
 const FEW = 16;
+/** Among its eight runs: a bridge and a Codex that are killed in a stream, and a resumed session. */
+const FEW_SEED = 16_259;
 const RUNS = Number(process.env['RUNS'] ?? FEW);
 const SEED = Number(
-  process.env['RUNS_SEED'] ?? (RUNS > FEW ? Math.floor(Math.random() * 2 ** 31) : 20_261_126),
+  process.env['RUNS_SEED'] ?? (RUNS > FEW ? Math.floor(Math.random() * 2 ** 31) : FEW_SEED),
 );
 
 test.each(['exec', 'app-server'] as const)(
