@@ -65,7 +65,8 @@ function render({ addresses, expiresAt }: PairingFrame, chosen: Address): string
     '',
     chosen.link,
     '',
-    `Scan it, or open the link on the device. It works once, within ${minutes} minutes, while this runs.`,
+    'Scan it, or open the link on the device.',
+    `It works once, within ${minutes} minutes, while this runs.`,
   ].join('\n');
 }
 
