@@ -1,4 +1,5 @@
 /** What many quiet files cost: until the daemon is ready again, and while nothing happens. */
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { createSession } from '../test/support/session-writer.ts';
@@ -41,6 +42,7 @@ export async function measure(): Promise<Figures> {
   await pause(IDLE_MS);
   const after = await processUsage(daemon.pid);
   const own = after.find(({ pid }) => pid === daemon.pid);
+  const sessionDirectories = directoriesIn(join(folder.path, 'codex', 'sessions'));
   const mb = (bytes = 0) => `${(bytes / 1e6).toFixed(0)} MB`;
   const share = (processes: ProcessUsage[], earlier: ProcessUsage[]) =>
     `${(((cpu(processes) - cpu(earlier)) / (IDLE_MS / 1000)) * 100).toFixed(2)} %`;
@@ -54,8 +56,14 @@ export async function measure(): Promise<Figures> {
     'RSS of the backend': mb(backendOf(after)?.rss),
     'CPU of the daemon': share(after.filter(isOwn), before.filter(isOwn)),
     'CPU of all of them': share(after, before),
-    'watches of the daemon': String(watchCount(daemon.pid) ?? 'not known here'),
+    'watches of the daemon, one a directory': `${watchCount(daemon.pid) ?? 'not known here'}: ${sessionDirectories} of sessions, the rest of projects and skills`,
   };
+}
+
+/** Itself among them. */
+function directoriesIn(folder: string): number {
+  const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
+  return 1 + entries.filter((entry) => entry.isDirectory()).length;
 }
 
 async function importAll(folder: string): Promise<void> {

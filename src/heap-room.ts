@@ -3,13 +3,13 @@ import { setFlagsFromString } from 'node:v8';
 
 /**
  * V8 would rather take memory than collect. A daemon is a guest on the machine, so it takes as
- * little as it can. An import would pay for that with a quarter of its processor time: as long as
- * it goes on, what is in use may grow by a third. New objects get little room all the same; they are
+ * little as it can. An import would pay for that with a sixth of its processor time: as long as
+ * it goes on, what is in use may grow by a fifth. New objects get little room all the same; they are
  * either gone at once, or wait for Convex.
  */
 const FLAGS = {
   least: ['--memory-saver-mode', '--heap-growing-percent=0', '--semi-space-growth-factor=1'],
-  forImport: ['--no-memory-saver-mode', '--heap-growing-percent=33'],
+  forImport: ['--no-memory-saver-mode', '--heap-growing-percent=20'],
 } as const;
 
 /** What these flags are set to after the start still counts. */

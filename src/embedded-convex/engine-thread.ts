@@ -51,7 +51,10 @@ export class EngineThread {
       // Functions see only what they are given, and flags of our own process mean nothing here.
       env: {},
       execArgv: ['--disable-warning=ExperimentalWarning'],
-      resourceLimits: { maxOldGenerationSizeMb: limits.heapMb },
+      resourceLimits: {
+        maxOldGenerationSizeMb: limits.heapMb,
+        maxYoungGenerationSizeMb: youngGenerationMb,
+      },
     });
     this.#watch = new LoopWatch(this.#worker, this.#heartbeat, options.limits, (kind) =>
       this.#giveUp(kind),
@@ -111,6 +114,8 @@ export class EngineThread {
   }
 }
 
+/** Half of what V8 would take: what one mutation makes fits in. */
+const youngGenerationMb = 24;
 /** For what was called before to be answered, when the engine is closed. Milliseconds. */
 const closeLimitMs = 5000;
 

@@ -1,5 +1,6 @@
 /** The embedded backend as a process of its own; `--help` says what it takes and prints. */
 import { setTimeout as wait } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
 import { instanceName, loadAdminKey } from './admin-key.ts';
 import { ArgumentError, parseArguments, usage } from './arguments.ts';
 import type { Arguments } from './arguments.ts';
@@ -30,6 +31,12 @@ const listenErrors: Record<string, { code: string; message: string }> = {
   },
 };
 
+/**
+ * The engine has little in use and allocates much, so V8 would collect all of its heap again and
+ * again: it may grow to three times of what is in use. (`engine-thread.ts` takes room for that
+ * from its new objects.)
+ */
+setFlagsFromString('--heap-growing-percent=200');
 process.on('uncaughtException', (error) => fail(error));
 await main().catch((error: unknown) => fail(error));
 
