@@ -3,9 +3,9 @@ import { setFlagsFromString } from 'node:v8';
 
 /**
  * V8 would rather take memory than collect. A daemon is a guest on the machine, so it takes as
- * little as it can. An import would pay for that with a sixth of its processor time: as long as
- * it goes on, what is in use may grow by a fifth. New objects get little room all the same; they are
- * either gone at once, or wait for Convex.
+ * little as it can. As long as history is read that would cost a seventh of its processor time: what
+ * is in use may then grow by a fifth. New objects get little room all the same; they are either
+ * gone at once, or wait for Convex.
  */
 const FLAGS = {
   least: ['--memory-saver-mode', '--heap-growing-percent=0', '--semi-space-growth-factor=1'],
