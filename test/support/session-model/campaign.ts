@@ -23,6 +23,7 @@ export interface CampaignOptions {
 
 export interface CampaignResult {
   steps: string[];
+  /** That were equal at any time, also before Convex was wiped. */
   rows: number;
   threads: number;
   /** Milliseconds that the slowest check waited until the mirror was equal. */
@@ -87,7 +88,10 @@ class Campaign {
   readonly #bridge: TestedBridge;
   readonly #files: ModelFiles;
   readonly #steps: string[] = [];
+  /** Since Convex was wiped last. */
   #seen: SeenRows = new Map();
+  /** Rows that were equal at any time, by thread and key. */
+  readonly #ever = new Set<string>();
   #outage = 0;
   #checks = 0;
   #slowest = 0;
@@ -121,8 +125,9 @@ class Campaign {
     await this.#bridge.end('SIGTERM');
     const left = await this.#bridge.processes();
     if (left.length > 0) throw new Error(`processes are left: ${left.join(', ')}`);
-    const rows = [...this.#seen.values()].reduce((sum, thread) => sum + thread.size, 0);
-    return { steps: this.#steps, rows, threads: this.#seen.size, slowest: this.#slowest };
+    this.#countSeen();
+    const threads = new Set([...this.#ever].map((row) => row.split(' ', 1)[0])).size;
+    return { steps: this.#steps, rows: this.#ever.size, threads, slowest: this.#slowest };
   }
 
   /** What a reader of the failure needs to find out more. */
@@ -174,11 +179,18 @@ class Campaign {
 
   async wipe(): Promise<string> {
     await this.#bridge.wipeConvex();
+    this.#countSeen();
     this.#seen = new Map();
     for (const file of this.#files.all.values()) {
       this.#files.touched.add(this.#files.expected(file).threadId);
     }
     return '';
+  }
+
+  #countSeen(): void {
+    for (const [threadId, rows] of this.#seen) {
+      for (const key of rows.keys()) this.#ever.add(`${threadId} ${key}`);
+    }
   }
 
   async #step(random: SeededRandom): Promise<string> {
