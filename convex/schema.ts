@@ -105,7 +105,8 @@ export default defineSchema({
     createdAt: v.number(),
     updatedAt: v.optional(v.number()),
   })
-    .index('by_thread_ts', ['threadId', 'ts'])
+    /** What Codex has taken back stands apart: a page of the rest does not read it, however much it is. */
+    .index('by_thread_ts', ['threadId', 'reverted', 'ts'])
     .index('by_thread_key', ['threadId', 'key'])
     /** `provisional` first: a bridge that starts asks for all that are left. */
     .index('by_provisional_run', ['provisional', 'runId'])

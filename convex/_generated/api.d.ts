@@ -47,6 +47,7 @@ import type * as skills_queries from "../skills/queries.js";
 import type * as threads from "../threads.js";
 import type * as threads_identity from "../threads/identity.js";
 import type * as threads_mutations from "../threads/mutations.js";
+import type * as threads_place from "../threads/place.js";
 import type * as threads_queries from "../threads/queries.js";
 import type * as threads_title from "../threads/title.js";
 import type * as validators from "../validators.js";
@@ -94,6 +95,7 @@ declare const fullApi: ApiFromModules<{
   threads: typeof threads;
   "threads/identity": typeof threads_identity;
   "threads/mutations": typeof threads_mutations;
+  "threads/place": typeof threads_place;
   "threads/queries": typeof threads_queries;
   "threads/title": typeof threads_title;
   validators: typeof validators;

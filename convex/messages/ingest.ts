@@ -197,7 +197,9 @@ async function newestMessage(
   if (leftTime < lastMessageAt || newestMessageAt === lastMessageAt) return {};
   const between = await db
     .query('messages')
-    .withIndex('by_thread_ts', (q) => q.eq('threadId', threadId).gt('ts', newestMessageAt))
+    .withIndex('by_thread_ts', (q) =>
+      q.eq('threadId', threadId).eq('reverted', undefined).gt('ts', newestMessageAt),
+    )
     .order('desc')
     .take(MOST_BETWEEN);
   const newest = between.find(({ kind }) => kind === 'message');

@@ -8,7 +8,7 @@ import { refuse } from '../refuse.ts';
 import schema from '../schema.ts';
 import { threadByEitherId } from '../threads/identity.ts';
 import { itemKind, threadItem } from '../validators.ts';
-import { newestFirst } from './newest-first.ts';
+import { allNewestFirst, newestFirst } from './newest-first.ts';
 import type { Item } from './reconcile.ts';
 
 const message = schema.doc('messages');
@@ -40,15 +40,10 @@ export const forThread = defineQuery({
   returns: v.array(message),
   handler: async (ctx, { threadId, limit, before, preface, reverted }) => {
     const oldest = before === undefined ? null : await messageNamed(ctx, threadId, before);
-    const sources = newestFirst(ctx, threadId, oldest);
-    const shown = sources.map((source) =>
-      source.filter((q) =>
-        q.and(
-          preface ? true : q.neq(q.field('kind'), 'preface'),
-          reverted ? true : q.neq(q.field('reverted'), true),
-        ),
-      ),
-    );
+    const sources = reverted
+      ? [allNewestFirst(ctx, threadId, oldest)]
+      : newestFirst(ctx, threadId, oldest);
+    const shown = preface ? sources : sources.map(withoutPreface);
     const page = await takePage(shown, pageSize(limit, USUAL_MESSAGES, MOST_MESSAGES));
     return page.toReversed();
   },
@@ -202,4 +197,8 @@ async function runFacts(ctx: QueryCtx, run: Doc<'runs'>, threadId: string) {
     ...(thread?.cwd === undefined ? {} : { cwd: thread.cwd }),
     ...(resumeId === undefined ? {} : { resumeId }),
   };
+}
+
+async function* withoutPreface(rows: AsyncIterable<Doc<'messages'>>) {
+  for await (const row of rows) if (row.kind !== 'preface') yield row;
 }

@@ -30,11 +30,17 @@ export async function rowOfOtherForm(
   const stored = otherKey === undefined ? null : await rowByKey(ctx, threadId, otherKey);
   const named = stored && rows.known(stored);
   if (named && named.fields.key === otherKey) return named;
-  const sameTime = await ctx.db
-    .query('messages')
-    .withIndex('by_thread_ts', (q) => q.eq('threadId', threadId).eq('ts', item.ts))
-    .take(MOST_AT_ONCE);
-  return sameTime
+  const sameTime = ([undefined, true] as const).map(
+    async (reverted) =>
+      await ctx.db
+        .query('messages')
+        .withIndex('by_thread_ts', (q) =>
+          q.eq('threadId', threadId).eq('reverted', reverted).eq('ts', item.ts),
+        )
+        .take(MOST_AT_ONCE),
+  );
+  return (await Promise.all(sameTime))
+    .flat()
     .map((row) => rows.known(row))
     .find(
       ({ fields }) =>

@@ -69,7 +69,7 @@ export const apply = defineMutation({
     const end = rows.findIndex((row) => beganBefore(row, revert));
     let messages = 0;
     for (const row of end === -1 ? rows : rows.slice(0, end)) {
-      if (row.reverted || !isReverted(row, [revert])) continue;
+      if (!isReverted(row, [revert])) continue;
       await ctx.db.patch(row._id, { reverted: true, updatedAt: Date.now() });
       if (row.kind === 'message') messages += 1;
     }

@@ -50,6 +50,38 @@ describe('messages:forThread', () => {
     expect(page.at(-1)?.key).toBe('k/19');
   });
 
+  it('reads nothing of what Codex has taken back, which may be more than a transaction may read', async () => {
+    const convex = backend();
+    await convex.mutation(api.messages.ingest, fileBatch([message('a', 'a', 1)]));
+    const text = 'x'.repeat(1_000_000);
+    for (let n = 0; n < 18; n += 1) {
+      await convex.run(async ({ db }) => {
+        await db.insert('messages', { ...takenBack(`k/${n}`, 2 + n), text });
+      });
+    }
+    const page = await convex.query(api.messages.forThread, { threadId: CODEX_ID });
+    expect(page.map((row) => row.key)).toEqual(['a']);
+  });
+
+  it('shows what Codex has taken back, when asked, where it stood', async () => {
+    const convex = backend();
+    await convex.run(async ({ db }) => {
+      for (const [n, ts] of [1, 2, 2, 2, 3, 4].entries()) {
+        const { reverted, ...row } = takenBack(`k/${n}`, ts);
+        await db.insert('messages', n % 2 === 0 ? row : { ...row, reverted });
+      }
+    });
+    const query = { threadId: CODEX_ID, limit: 4, reverted: true };
+    const newest = await convex.query(api.messages.forThread, query);
+    expect(newest.map((row) => row.key)).toEqual(['k/2', 'k/3', 'k/4', 'k/5']);
+    const before = newest[0]?._id;
+    const older = await convex.query(api.messages.forThread, {
+      ...query,
+      ...(before && { before }),
+    });
+    expect(older.map((row) => row.key)).toEqual(['k/0', 'k/1']);
+  });
+
   it('refuses to go on before a row of another thread', async () => {
     const convex = backend();
     await convex.mutation(api.messages.ingest, fileBatch([message('a', 'a')]));
@@ -256,3 +288,7 @@ describe('messages:search', () => {
     expect(await convex.query(api.messages.search, all)).toHaveLength(200);
   });
 });
+
+function takenBack(key: string, ts: number) {
+  return { ...message(key, key, ts), threadId: CODEX_ID, createdAt: ts, reverted: true as const };
+}
