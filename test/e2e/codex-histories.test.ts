@@ -131,10 +131,12 @@ test('killed in the middle of a line, and resumed', async () => {
     cwd: workspace,
     input: 'be killed',
     reject: false,
+    detached: true,
     env: { CODEX_HOME: codexHome },
   });
   await model.reached('killed');
-  child.kill('SIGKILL');
+  // Codex as npm installs it is two processes: the one that was started may leave the other behind.
+  process.kill(-(child.pid ?? Number.NaN), 'SIGKILL');
   const { stdout } = await child;
   const threadId = threadOf(stdout.split('\n'));
   // No kill can be timed to fall into one write(): what it leaves is made here.
