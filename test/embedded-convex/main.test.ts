@@ -141,7 +141,8 @@ describe('what keeps it from starting is one line of JSON that says what to do',
     expect(await failure(backend)).toMatchObject({ error: 'AddressUnavailable' });
   });
 
-  test('a database that another backend uses', async () => {
+  // Two programs are started one after the other, and the second waits for the lock for 2 s.
+  test('a database that another backend uses', { timeout: 20_000 }, async () => {
     using folder = temporaryFolder();
     await using first = spawnBackend(folder.path);
     await first.ready;
