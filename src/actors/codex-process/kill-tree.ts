@@ -62,10 +62,14 @@ export class ProcessTree {
     this.#lookedAt = performance.now();
   }
 
-  /** It has ended: ends what it has left behind, also what was started since the last look. */
+  /**
+   * It has ended: ends what it has left behind, also what was started since the last look. Where
+   * the system does not tell, what was seen before is ended.
+   */
   async sweep(): Promise<void> {
     await this.look();
-    const marked = this.#mark === undefined ? [] : await processesWithEntry(this.#mark);
+    const mark = this.#mark;
+    const marked = mark === undefined ? [] : await processesWithEntry(mark).catch(() => []);
     for (const row of marked) this.#below.set(row.pid, row);
     this.killNow();
   }
