@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { BridgeConnection, BridgeEvent } from '../../src/control/connect-bridge.ts';
 import { startDaemonProcess, type DaemonProcess } from '../support/daemon-process.ts';
-import { descendants } from '../support/processes.ts';
+import { descendants, isAlive } from '../support/processes.ts';
 import { codexBin, makeCodexHome } from '../support/scripted-model/codex-home.ts';
 import { hold, say, shell } from '../support/scripted-model/script.ts';
 import {
@@ -199,30 +199,55 @@ test.runIf(process.platform === 'linux').each(['exec', 'app-server'])(
       const { pid } = await bridge.request('run.status', { runId });
       return pid === undefined ? [] : [pid, ...(await descendants(pid)).map((row) => row.pid)];
     };
-    const wordsOf = (pid: number) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
     await until('the command runs', async () => {
-      return (await processes()).some((pid) => wordsOf(pid).includes('321'));
+      return (await processes()).map(shownOf).some(({ words }) => words === 'sleep 321');
     });
-    const pids = await processes();
-    // Codex itself, the shell of the command, and the command.
-    expect(pids.length).toBeGreaterThanOrEqual(3);
-    const known = pids.map((pid) => readFileSync(`/proc/${pid}/environ`, 'utf8'));
-    expect(known.every((environment) => environment.includes(`CODEX_HOME=${codexHome}`))).toBe(
-      true,
+    const shown = (await processes()).map(shownOf);
+    // Codex itself, the shell of the command, and the command; others come and go.
+    const main = [/\bcodex\b/, /sleep 321 & wait$/, /^sleep 321$/].map((words) =>
+      shown.find((process) => words.test(process.words)),
     );
+    for (const process of main) {
+      expect(process?.environment).toContain(`CODEX_HOME=${codexHome}`);
+      expect(process?.open).not.toEqual([]);
+    }
     const files = [codexHome, cwd].flatMap((place) =>
       readdirSync(place, { withFileTypes: true, recursive: true })
         .filter((entry) => entry.isFile())
-        .map((entry) => readFileSync(join(entry.parentPath, entry.name), 'latin1')),
+        .flatMap((entry) =>
+          ifThere(() => readFileSync(join(entry.parentPath, entry.name), 'latin1')),
+        ),
     );
     expect(files.some((content) => content.includes(`CODEX_HOME=${codexHome}`))).toBe(true);
-    const all = [...known, ...pids.flatMap(wordsOf), ...files].join('\n');
+    const all = [...shown.flatMap(({ words, environment }) => [words, environment]), ...files];
     // All tokens for Convex begin with the name of their key, up to the first point.
     const secrets = (await ownSecrets()).map((secret) => secret.split('.')[0] ?? '');
-    expect(secrets.filter((secret) => all.includes(secret))).toEqual([]);
-    const open = pids.flatMap((pid) =>
-      readdirSync(`/proc/${pid}/fd`).map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`)),
-    );
+    expect(secrets.filter((secret) => all.some((text) => text.includes(secret)))).toEqual([]);
+    const open = shown.flatMap((process) => process.open);
     expect(open.filter((file) => file.startsWith(join(folder.path, 'openagents')))).toEqual([]);
   },
 );
+
+/** What the system shows of a process; of one that has ended meanwhile, nothing. */
+function shownOf(pid: number): { words: string; environment: string; open: string[] } {
+  const read = (name: string) =>
+    ifThere(() => readFileSync(`/proc/${pid}/${name}`, 'utf8').split('\0').join(' ').trim(), pid);
+  return {
+    words: read('cmdline').join(''),
+    environment: read('environ').join(''),
+    open: ifThere(() => readdirSync(`/proc/${pid}/fd`), pid)
+      .flat()
+      .flatMap((fd) => ifThere(() => readlinkSync(`/proc/${pid}/fd/${fd}`), pid)),
+  };
+}
+
+/** What is read, or nothing where the file, or the process whose file it is, is there no more. */
+function ifThere<Read>(read: () => Read, pid?: number): Read[] {
+  try {
+    return [read()];
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
+    if (pid !== undefined && !isAlive(pid)) return [];
+    throw error;
+  }
+}
