@@ -1,4 +1,7 @@
-/** Two bridges, each with a home, a Codex and sessions of its own, on one Convex: who runs what. */
+/**
+ * Two bridges, each with a home, a Codex, a driver and sessions of its own, on one Convex: who
+ * runs what.
+ */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeFunctionReference } from 'convex/server';
@@ -64,7 +67,7 @@ beforeAll(async () => {
   convex = spawnMain(...args, '--env', `OPENAGENTS_JWKS=${keys}`);
   ({ url } = await convex.ready);
   const [one = '', other = ''] = homes;
-  bridges = [await startBridge(one), await startBridge(other)];
+  bridges = [await startBridge(one, 'app-server'), await startBridge(other, 'exec')];
   app = subscribe(bridges[0].daemon);
 });
 
@@ -76,11 +79,16 @@ afterAll(async () => {
   folder[Symbol.dispose]();
 });
 
-async function startBridge(home: string): Promise<Bridge> {
+async function startBridge(home: string, driver: string): Promise<Bridge> {
   const codexHome = makeCodexHome({ modelUrl: model.url, path: join(home, 'codex') });
   const daemon = await startDaemonProcess({
     folder: home,
-    env: { CODEX_BIN: codexBin, OPENAGENTS_CONVEX_MODE: 'remote', OPENAGENTS_CONVEX_URL: url },
+    env: {
+      CODEX_BIN: codexBin,
+      OPENAGENTS_CODEX_DRIVER: driver,
+      OPENAGENTS_CONVEX_MODE: 'remote',
+      OPENAGENTS_CONVEX_URL: url,
+    },
   });
   const bridge = await daemon.connect();
   const { machineId } = bridge.hello;
@@ -154,7 +162,7 @@ test('one that starts leaves alone what the other runs', async () => {
   await model.reached('held');
   other.daemon.kill('SIGKILL');
   await other.daemon.exited;
-  bridges[1] = await startBridge(other.folder);
+  bridges[1] = await startBridge(other.folder, 'exec');
   // It has seen the rows of all runs by the time that it has done one of its own.
   const next = await bridges[1].daemon.connect();
   const beside = await app.client.mutation(threadsCreate, { cwd: join(other.folder, 'project') });
