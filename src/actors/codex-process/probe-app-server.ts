@@ -38,7 +38,7 @@ export async function probeAppServer(
   });
   const { pid } = child;
   if (pid === undefined) throw new Error((await child).shortMessage);
-  await guard.add('probe', pid);
+  // All before the guard is waited for: what nobody listens to by then is lost.
   child.stdin.on('error', () => {});
   const rpc = new RpcClient(child.stdin);
   outputLines(child.stdout, (line) => {
@@ -49,13 +49,17 @@ export async function probeAppServer(
   const complaints = new Complaints();
   outputLines(child.stderr, (line) => complaints.add(line ?? ''));
   const tree = new ProcessTree(pid);
-  const overdue = setTimeout(() => rpc.abandon(), limitMs);
   // By then it has said why, too.
   child.nodeChildProcess.once('close', () => rpc.abandon());
+  const overdue = setTimeout(() => rpc.abandon(), limitMs);
   try {
+    await guard.add('probe', pid);
     await rpc.request('initialize', initializeParams(packageVersion()));
     rpc.notify('initialized');
-    return await lackingIn(rpc);
+    const lacking = await lackingIn(rpc);
+    // The last refusal was not Codex's.
+    if (rpc.isOver) throw new Error('Codex has ended before it was asked everything.');
+    return lacking;
   } catch (cause) {
     const said = complaints.text();
     throw said === undefined ? cause : new Error(said, { cause });

@@ -4,17 +4,26 @@ import type { RpcId, RpcMessage } from '../../codex/app-server/rpc-message.ts';
 
 type Answer = Extract<RpcMessage, { kind: 'result' | 'error' }>;
 
+const ENDED = 'Codex has ended.';
+
 export class RpcClient {
   readonly #stdin: Writable;
   readonly #waiting = new Map<RpcId, PromiseWithResolvers<unknown>>();
   #count = 0;
+  #isOver = false;
 
   constructor(stdin: Writable) {
     this.#stdin = stdin;
   }
 
+  /** Nothing is answered any more. */
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
   /** Rejects with Codex's own words, or when it has ended. */
   async request(method: string, params: object): Promise<unknown> {
+    if (this.#isOver) throw new Error(ENDED);
     this.#count += 1;
     const id = this.#count;
     const answer = Promise.withResolvers<unknown>();
@@ -50,7 +59,8 @@ export class RpcClient {
 
   /** It has ended: nothing is answered any more. */
   abandon(): void {
-    for (const { reject } of this.#waiting.values()) reject(new Error('Codex has ended.'));
+    this.#isOver = true;
+    for (const { reject } of this.#waiting.values()) reject(new Error(ENDED));
     this.#waiting.clear();
   }
 

@@ -7,6 +7,7 @@ import { shellProgram } from '../../support/codex-process.ts';
 import { codexBin as realCodex } from '../../support/scripted-model/codex-home.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 import { processGone } from '../../support/daemon-process.ts';
+import { until } from '../../support/until.ts';
 
 let folder: ReturnType<typeof temporaryFolder>;
 beforeEach(() => void (folder = temporaryFolder()));
@@ -23,6 +24,15 @@ function choice(codexBin: string, codexArgs: string[] = [], codexDriver = 'auto'
   const log = (_: string, said: Record<string, string>) => void details.push(said);
   const { choose } = driverChoice({ codexBin, codexArgs, codexDriver }, { env, guard }, log);
   return { choose, pids, details };
+}
+
+/** Also as a zombie it has its number. */
+function isReaped(pid: number): boolean {
+  try {
+    return !process.kill(pid, 0);
+  } catch {
+    return true;
+  }
 }
 
 /** Answers each request with this refusal. */
@@ -80,6 +90,39 @@ test('one that ends at once is run by exec, and the log has the words in which i
   const { choose, details } = choice(bin);
   expect(await choose()).toBe('exec');
   expect(details).toEqual([{ program: bin, reason: 'Error: no home of Codex' }]);
+});
+
+test('one that has ended before the ledger knew of it is heard all the same', async () => {
+  const bin = shellProgram(folder.path, 'echo "Error: no home of Codex" >&2', 'exit 1');
+  const env = childEnvironment(process.env, folder.path);
+  const guard = {
+    add: (_runId: string, pid: number) => until('we know that it has ended', () => isReaped(pid)),
+    remove: () => {},
+  };
+  await expect(probeAppServer({ bin, env, guard })).rejects.toThrow('Error: no home of Codex');
+});
+
+test('one that ends in the middle of the questions has not shown a lack: it is asked again', async () => {
+  const bin = shellProgram(folder.path, 'read -r line', `echo '{"id":1,"result":{}}'`);
+  const { choose, pids } = choice(bin);
+  expect(await choose()).toBe('exec');
+  expect(await choose()).toBe('exec');
+  expect(pids).toHaveLength(2);
+});
+
+test('one that cannot be written down is ended all the same', async () => {
+  const bin = shellProgram(folder.path, 'sleep 300');
+  const env = childEnvironment(process.env, folder.path);
+  const pids: number[] = [];
+  const guard = {
+    add: (_runId: string, pid: number) => {
+      pids.push(pid);
+      return Promise.reject(new Error('the disk is full'));
+    },
+    remove: () => {},
+  };
+  await expect(probeAppServer({ bin, env, guard })).rejects.toThrow('the disk is full');
+  expect(await processGone(pids[0] ?? 0)).toBe(true);
 });
 
 test('no program, or arguments that only exec takes: exec', async () => {
