@@ -67,11 +67,16 @@ export class ProcessTree {
    * the system does not tell, what was seen before is ended.
    */
   async sweep(): Promise<void> {
-    await this.look();
     const mark = this.#mark;
-    const marked = mark === undefined ? [] : await processesWithEntry(mark).catch(() => []);
-    for (const row of marked) this.#below.set(row.pid, row);
-    this.killNow();
+    for (let sweep = 1; sweep <= MAX_SWEEPS; sweep += 1) {
+      await this.look();
+      const marked = mark === undefined ? [] : await processesWithEntry(mark).catch(() => []);
+      for (const row of marked) this.#below.set(row.pid, row);
+      this.killNow();
+      // One that is just becoming another program shows no environment, and one that has left its
+      // group since it was looked at is not hit: so the last look is one that found nobody.
+      if (sweep > 1 && marked.length === 0) return;
+    }
   }
 
   /** Ends it with what it has left behind, as far as that was seen. At once. */
@@ -88,6 +93,9 @@ export class ProcessTree {
     return groups;
   }
 }
+
+/** Each costs some 10 ms. What is killed is gone by the next, or the machine is very busy. */
+const MAX_SWEEPS = 10;
 
 /** The ladder of signals is shorter than this, and looks at each step. */
 const FRESH_MS = 10_000;
