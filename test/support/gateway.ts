@@ -1,12 +1,12 @@
 /** A gateway machine with real sockets, and clients that see what is on the wire. */
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import { vi } from 'vitest';
 import { WebSocket } from 'ws';
 import { createActor, fromCallback, type Actor, type EventObject } from 'xstate';
 import type { AccessPolicy } from '../../src/actors/gateway/access.ts';
 import { gatewayServer, type GatewayServerOptions } from '../../src/actors/gateway/server.ts';
 import { gateway } from '../../src/machines/gateway.ts';
+import { until } from './until.ts';
 
 export const TOKEN = 'test-token-0123456789';
 
@@ -69,7 +69,7 @@ export function spawnGateway(options: Partial<GatewayServerOptions> = {}): Runni
 
 export async function startGateway(options?: Partial<GatewayServerOptions>) {
   const running = spawnGateway(options);
-  await vi.waitUntil(() => running.actor.getSnapshot().value === 'listening');
+  await until('it listens', () => running.actor.getSnapshot().value === 'listening');
   running.url = `ws://${running.actor.getSnapshot().context.address}/ws`;
   return running;
 }
@@ -82,8 +82,7 @@ export async function rawClient(
   const socket = new WebSocket(`${url}?token=${TOKEN}${query}`);
   const frames: string[] = [];
   socket.on('message', (data: Buffer) => frames.push(data.toString()));
-  await once(socket, 'open');
-  await vi.waitUntil(() => frames.length > 0);
+  await Promise.all([once(socket, 'open'), once(socket, 'message')]);
   return { socket, frames };
 }
 
@@ -94,6 +93,11 @@ export async function rawSocket(url: string): Promise<Socket> {
   socket.on('error', () => undefined);
   await once(socket, 'connect');
   return socket;
+}
+
+/** Resolves when it is cut, in whatever way: also with a reset, which `once` would reject for. */
+export async function cutOff(socket: Socket): Promise<void> {
+  await new Promise<void>((resolve) => socket.once('close', () => resolve()));
 }
 
 /** The head of an upgrade, as a browser sends it. */

@@ -1,8 +1,8 @@
 /** Many clients at once, on real sockets. */
-import { once } from 'node:events';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import { connectBridge } from '../../../src/control/connect-bridge.ts';
 import {
+  cutOff,
   rawClient,
   rawSocket,
   startGateway,
@@ -10,6 +10,7 @@ import {
   upgradeHead,
   type RunningGateway,
 } from '../../support/gateway.ts';
+import { until } from '../../support/until.ts';
 
 let running: RunningGateway;
 
@@ -40,9 +41,7 @@ test(
       new Set(heads.filter((head) => ['101', '503', 'cut'].includes(head))),
     );
     for (const socket of sockets) socket.destroy();
-    await vi.waitUntil(() => running.actor.getSnapshot().context.clients === 0, {
-      timeout: 10_000,
-    });
+    await until('all are gone', () => running.actor.getSnapshot().context.clients === 0);
     const bridge = await connectBridge({ url: running.url, token: TOKEN });
     expect((await bridge.request('echo')).type).toBe('bridge.echo');
     bridge.close();
@@ -53,14 +52,14 @@ test('a peer that answers no ping is gone after three of them, one that answers 
   using pinging = await startGateway({ pingMs: 50 });
   const silent = await rawSocket(pinging.url);
   silent.write(upgradeHead());
-  const cut = once(silent, 'close');
+  const cut = cutOff(silent);
   silent.resume();
   const { socket } = await rawClient(pinging.url);
   let pings = 0;
   socket.on('ping', () => (pings += 1));
   await cut;
   const before = pings;
-  await vi.waitUntil(() => pings > before + 4);
+  await until('the other is still asked', () => pings > before + 4);
   expect(pinging.actor.getSnapshot().context.clients).toBe(1);
   socket.terminate();
 });
@@ -81,9 +80,8 @@ test(
       await new Promise(setImmediate);
     }
     const got = (frames: string[]) => frames.filter((frame) => frame.startsWith('{"n":'));
-    await vi.waitUntil(() => readers.every(({ frames }) => frames.includes(lines.at(-1) ?? '')), {
-      timeout: 30_000,
-    });
+    const hasAll = ({ frames }: { frames: string[] }) => frames.includes(lines.at(-1) ?? '');
+    await until('all have the last line', () => readers.every(hasAll), 30_000);
     for (const { frames } of readers) expect(got(frames)).toEqual(lines);
     stalled.destroy();
     for (const { socket } of readers) socket.terminate();

@@ -1,8 +1,9 @@
 /** What a client does that means no good, byte by byte on real sockets. */
 import { once } from 'node:events';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import { connectBridge } from '../../../src/control/connect-bridge.ts';
 import {
+  cutOff,
   rawClient,
   rawSocket,
   startGateway,
@@ -11,6 +12,7 @@ import {
   upgradeHead,
   type RunningGateway,
 } from '../../support/gateway.ts';
+import { until } from '../../support/until.ts';
 
 let running: RunningGateway;
 let url: string;
@@ -48,24 +50,19 @@ test('a client that does not know of a new token cannot shut the others out', as
   await stillServes();
 });
 
-test(
-  'a request whose head does not come to its end is cut within seconds',
-  { timeout: 10_000 },
-  async () => {
-    const silent = await rawSocket(url);
-    const slow = await rawSocket(url);
-    silent.resume();
-    slow.resume();
-    const head = upgradeHead();
-    let sent = 0;
-    const dripping = setInterval(() => slow.write(head.charAt((sent += 1) % 20)), 100);
-    const began = performance.now();
-    await Promise.all([once(silent, 'close'), once(slow, 'close')]);
-    clearInterval(dripping);
-    expect(performance.now() - began).toBeLessThan(8_000);
-    await stillServes();
-  },
-);
+// Node itself would wait for a minute.
+test('a request whose head does not come to its end is cut within seconds', async () => {
+  const silent = await rawSocket(url);
+  const slow = await rawSocket(url);
+  silent.resume();
+  slow.resume();
+  const head = upgradeHead();
+  let sent = 0;
+  const dripping = setInterval(() => slow.write(head.charAt((sent += 1) % 20)), 100);
+  await Promise.all([cutOff(silent), cutOff(slow)]);
+  clearInterval(dripping);
+  await stillServes();
+});
 
 test('a flood of connections that say nothing cuts the oldest, and a client gets in', async () => {
   const flood = await Promise.all(Array.from({ length: 200 }, () => rawSocket(url)));
@@ -74,7 +71,7 @@ test('a flood of connections that say nothing cuts the oldest, and a client gets
     socket.resume();
     socket.on('close', () => ended.add(socket));
   }
-  await vi.waitFor(() => expect(ended.size).toBeGreaterThanOrEqual(72));
+  await until('the oldest are cut', () => ended.size >= 72);
   await stillServes();
   expect(ended.size).toBeLessThan(200);
   for (const socket of flood) socket.destroy();
@@ -83,7 +80,7 @@ test('a flood of connections that say nothing cuts the oldest, and a client gets
 test('a refused connection that is kept half open is cut', async () => {
   const socket = await rawSocket(url);
   socket.write(upgradeHead('wrong-wrong-wrong'));
-  const closed = once(socket, 'close');
+  const closed = cutOff(socket);
   socket.resume();
   await closed;
 });
@@ -108,13 +105,15 @@ test('a flood of pings gets as many pongs as requests would get answers', async 
   const { socket } = await rawClient(url);
   let pongs = 0;
   socket.on('pong', () => (pongs += 1));
+  const began = performance.now();
   for (let n = 0; n < 1_000; n += 1) socket.ping();
-  // What comes in order behind them; the allowance is used up.
+  // Its answer comes in order behind them.
   socket.send('{"control":"echo","id":1}');
-  const [answer] = await once(socket, 'message');
-  expect(String(answer)).toContain('rate_limited');
-  expect(pongs).toBeGreaterThanOrEqual(99);
-  expect(pongs).toBeLessThan(300);
+  await once(socket, 'message');
+  // A hundred at once, and fifty a second, however long a busy machine takes.
+  const allowed = 100 + (performance.now() - began) / 20;
+  expect(pongs).toBeGreaterThanOrEqual(100);
+  expect(pongs).toBeLessThanOrEqual(allowed);
   socket.terminate();
 });
 
@@ -122,7 +121,7 @@ test('at most 64 clients are let in; the next one is told why', async () => {
   const clients = await Promise.all(Array.from({ length: 64 }, () => rawClient(url)));
   expect(await statusOf(url, upgradeHead())).toBe(503);
   clients[0]?.socket.terminate();
-  await vi.waitUntil(() => running.actor.getSnapshot().context.clients === 63);
+  await until('one is gone', () => running.actor.getSnapshot().context.clients === 63);
   await stillServes();
   for (const { socket } of clients) socket.terminate();
 });
@@ -132,6 +131,6 @@ test('without an upgrade the answer says where to connect, and the connection en
   socket.write('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n');
   const answer: string[] = [];
   socket.on('data', (data) => answer.push(String(data)));
-  await once(socket, 'close');
+  await cutOff(socket);
   expect(answer.join('')).toMatch(/^HTTP\/1\.1 426 [\s\S]*connect to \/ws/);
 });

@@ -1,11 +1,12 @@
 /** Clients that lose their connection at any moment, and come back with the place to go on from. */
 import { once } from 'node:events';
 import { array, assert, asyncProperty, nat, record } from 'fast-check';
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { connectBridge } from '../../../src/control/connect-bridge.ts';
 import { startGateway, TOKEN, type RunningGateway } from '../../support/gateway.ts';
 import { unreliableLine } from '../../support/unreliable-line.ts';
+import { until } from '../../support/until.ts';
 
 /** Lines are told, as many at once as this says, then the client is cut after it has read some. */
 const steps = array(record({ lines: nat(40), readBeforeCut: nat(30) }), {
@@ -66,9 +67,9 @@ test('the client sees each line once and in order over a line that breaks again 
   for (let round = 0; round < 6; round += 1) {
     for (let n = 0; n < 50; n += 1) running.line(String(all.push(String(all.length))));
     if (round < 5) line.cut();
-    await vi.waitUntil(() => seen.length > round * 50, { timeout: 5_000 });
+    await until(`it is back after cut ${round}`, () => seen.length > round * 50);
   }
-  await vi.waitUntil(() => seen.length >= all.length, { timeout: 5_000 });
+  await until('it has all lines', () => seen.length >= all.length);
   expect(seen).toEqual(Array.from({ length: 300 }, (_, n) => String(n + 1)));
   expect(changes).not.toContain(true);
   expect(changes).toContain(false);
