@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { isAlive } from '../../support/processes.ts';
 import { runBackend, type RunningBackend } from '../../support/running-backend.ts';
+import { until } from '../../support/until.ts';
 
 const started: RunningBackend[] = [];
 function backend(...args: Parameters<typeof runBackend>): RunningBackend {
@@ -21,7 +22,7 @@ afterEach(async () => {
 });
 
 async function gone(pids: number[]): Promise<void> {
-  await vi.waitFor(() => expect(pids.filter(isAlive)).toEqual([]), { interval: 10 });
+  await until(`${pids.join()} are gone`, () => !pids.some(isAlive));
 }
 
 describe('a backend process', () => {

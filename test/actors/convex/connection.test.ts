@@ -1,10 +1,10 @@
 import { once } from 'node:events';
-import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { WebSocketServer } from 'ws';
 import { api } from '../../../convex/_generated/api.js';
 import { ConvexConnection } from '../../../src/actors/convex/connection.ts';
+import { holdPort } from '../../support/ports.ts';
 
 let connection: ConvexConnection;
 let logged: string[];
@@ -27,7 +27,7 @@ test('before a backend is known, every call says so', async () => {
 });
 
 test('a call that waits for a backend ends when the connection is closed or opened elsewhere', async () => {
-  const [first, second] = [await deadAddress(), await deadAddress()];
+  const [first = '', second = ''] = await deadAddresses(2);
   connection.open(first);
   expect(connection.url).toBe(first);
   const renamed = failureOf(connection.mutation(api.threads.rename, rename));
@@ -68,12 +68,9 @@ async function failureOf(call: Promise<unknown>): Promise<unknown> {
   );
 }
 
-/** An address where nothing listens. */
-async function deadAddress(): Promise<string> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return `http://127.0.0.1:${port}`;
+/** Addresses where nothing listens, no two the same. */
+async function deadAddresses(count: number): Promise<string[]> {
+  const ports = await Promise.all(Array.from({ length: count }, () => holdPort()));
+  await Promise.all(ports.map(({ close }) => close()));
+  return ports.map(({ port }) => `http://127.0.0.1:${port}`);
 }

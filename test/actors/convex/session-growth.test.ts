@@ -41,7 +41,10 @@ function watch(pathOf: () => Promise<string | undefined>): AnyActor {
   return watcher;
 }
 
-/** Another watcher has looked twice since now: each has at least once. */
+/**
+ * Another watcher has looked twice since now: each has at least begun to once. And nobody waits
+ * for the file system any more: what is written next was not half seen.
+ */
 async function looked(): Promise<void> {
   let times = 0;
   const { promise, resolve } = Promise.withResolvers<void>();
@@ -52,6 +55,10 @@ async function looked(): Promise<void> {
   });
   await promise;
   other.stop();
+  await until(
+    'all looks are over',
+    () => !process.getActiveResourcesInfo().includes('FSReqPromise'),
+  );
 }
 
 test('a file that grows is a sign of life, each time once', async () => {
@@ -82,6 +89,7 @@ test('a file that is not there yet, or cannot be told, is asked for until it is'
   ];
   watch(async () => await (answers.shift() ?? (() => Promise.resolve(path)))());
   await until('it has asked', () => answers.length === 0);
+  await looked();
   writeFileSync(path, 'one\n');
   await looked();
   appendFileSync(path, 'two\n');

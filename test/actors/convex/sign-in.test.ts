@@ -1,6 +1,6 @@
 /** The daemon's own client before backends that take its tokens, or do not. */
 import { join, resolve } from 'node:path';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import { api } from '../../../convex/_generated/api.js';
 import { checkFunctions } from '../../../src/actors/convex/check-functions.ts';
 import { ConvexConnection } from '../../../src/actors/convex/connection.ts';
@@ -8,6 +8,7 @@ import { startServer, type RunningServer } from '../../../src/embedded-convex/se
 import { openExecutor } from '../../../src/embedded-convex/worker-executor.ts';
 import { openTokenSigner, type TokenSigner } from '../../../src/token-signer.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
+import { until } from '../../support/until.ts';
 
 const functions = { folder: resolve(import.meta.dirname, '../../../convex') };
 const thread = { machineId: 'm', thread: { resumeId: 'r', source: 'external' as const } };
@@ -83,6 +84,6 @@ test('a backend that forgets the key costs no write: what waits is retryable, an
   await serve('a', other, before.port);
   const written = connection.mutation(api.threads.upsertFromStream, thread);
   await expect(written).rejects.toMatchObject({ code: 'convex_unavailable', retryable: true });
-  await vi.waitUntil(() => connection.isRefused);
+  await until('the tokens are refused', () => connection.isRefused);
   expect(connection.connected).toBe(false);
 });
