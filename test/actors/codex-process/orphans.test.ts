@@ -23,8 +23,10 @@ beforeEach(() => {
   folder = temporaryFolder();
   groups = [];
 });
-afterEach(() => {
+afterEach(async () => {
   for (const group of groups) signalGroup(group, 'SIGKILL');
+  // So that the next test, which looks at our children, does not meet it.
+  for (const group of groups) await until(`${group} is gone`, async () => await isGone(group));
   folder[Symbol.dispose]();
 });
 
@@ -109,7 +111,7 @@ describe('the ledger', () => {
     const pid = await detached(...stubborn);
     await new RunsLedger(file()).add('r1', pid);
     expect(await new RunsLedger(file()).settle(200)).toEqual({ ended: ['r1'] });
-    expect(await isGone(pid)).toBe(true);
+    await until('it is gone', async () => await isGone(pid));
     expect(JSON.parse(readFileSync(file(), 'utf8'))).toEqual([]);
   });
 
