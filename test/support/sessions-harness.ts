@@ -39,6 +39,8 @@ export class Mirror {
   readonly deletions: string[] = [];
   /** While set, jobs are left without an answer. */
   isHolding = false;
+  /** Jobs that are left without one all the same. */
+  holds: (job: WriteJob) => boolean = () => false;
   /** Items that are refused for what they are. */
   refuses: (item: ThreadItem) => boolean = () => false;
 
@@ -112,6 +114,8 @@ export interface SessionsHarness {
   readonly replies: GatewayCommand[];
   /** What the backfill was told. */
   readonly imports: ImportEvent[];
+  /** The paths that were due, in the order in which they were taken. */
+  readonly due: string[];
   status(): WatchStatusFrame;
   actor: ActorRefFrom<typeof sessionsWatch>;
   /** Resolves as soon as the condition holds; it is looked at after every change. */
@@ -146,6 +150,7 @@ export function startSessions(options: HarnessOptions): SessionsHarness {
   const statuses: WatchStatusFrame[] = [];
   const replies: GatewayCommand[] = [];
   const imports: ImportEvent[] = [];
+  const due: string[] = [];
   let online = options.online ?? true;
   const changed = () => {
     for (const check of waiting) check();
@@ -179,7 +184,7 @@ export function startSessions(options: HarnessOptions): SessionsHarness {
     receive(({ job }) => {
       mirror.jobs.push(job);
       changed();
-      if (mirror.isHolding) return;
+      if (mirror.isHolding || mirror.holds(job)) return;
       const reply = mirror.take(job);
       // As the real one: the answer comes later, never within the call.
       setImmediate(() => {
@@ -223,7 +228,12 @@ export function startSessions(options: HarnessOptions): SessionsHarness {
       },
     ],
   });
-  const rootActor = createActor(tree);
+  const rootActor = createActor(tree, {
+    inspect: (seen) => {
+      if (seen.type === '@xstate.event' && seen.event.type === 'file.due')
+        due.push(seen.event.path);
+    },
+  });
   rootActor.start();
   const actor: ActorRefFrom<typeof sessionsWatch> = rootActor.system.get(SYSTEM.sessions);
   actor.subscribe(changed);
@@ -245,6 +255,7 @@ export function startSessions(options: HarnessOptions): SessionsHarness {
     statuses,
     replies,
     imports,
+    due,
     status,
     actor,
     until,

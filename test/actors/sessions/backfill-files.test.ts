@@ -98,9 +98,7 @@ test('the files of a job are read before other history, and that goes on behind 
   sessions.restartWriter();
   expect((await over(sessions, 'j1')).files).toEqual({ total: 3, done: 3, failed: 0 });
   // The three that were being read are read to their end first.
-  expect(new Set(threadsOf(sessions).slice(3, 6))).toEqual(
-    new Set(wanted.map(({ threadId }) => threadId)),
-  );
+  expect(sessions.due.slice(3, 6)).toEqual(wanted.map(({ path }) => path));
   sessions.actor.send({ type: 'import.end', jobId: 'j1' });
   expect((await over(sessions, null)).files).toEqual({ total: 30, done: 30, failed: 0 });
   expect(threadsOf(sessions)).toHaveLength(33);

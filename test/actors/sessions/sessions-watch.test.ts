@@ -15,26 +15,20 @@ beforeEach(() => {
 });
 afterEach(() => folder[Symbol.dispose]());
 
-test('what stands in a file at the start is read, and each line after it within milliseconds', async () => {
+test('what stands in a file at the start is read, and each line after it when the system tells of it', async () => {
   const session = createSession(folder.path);
   session.user('hello');
-  await using watch = startSessions({ root });
+  // Nobody looks by himself, as he else would every second.
+  const times = { tick: 3_600_000, poll: 3_600_000, sweep: 3_600_000 };
+  await using watch = startSessions({ root, times });
   await watch.until(() => watch.mirror.texts(session.threadId).length === 1);
   await watch.settled();
 
-  const latencies: number[] = [];
   for (let n = 0; n < 20; n += 1) {
-    const jobs = watch.mirror.jobs.length;
-    const start = performance.now();
     session.assistant(`answer ${n}`);
-    await watch.until(() => watch.mirror.jobs.length > jobs);
-    latencies.push(performance.now() - start);
     await watch.until(() => watch.mirror.texts(session.threadId).length === n + 2);
     await watch.settled();
   }
-  latencies.sort((one, other) => one - other);
-  // A busy machine may be slow once; half of them are quick on any.
-  expect(latencies[10]).toBeLessThan(20);
   expect(watch.mirror.texts(session.threadId)).toEqual([
     'hello',
     ...Array.from({ length: 20 }, (_, n) => `answer ${n}`),
