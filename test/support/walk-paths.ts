@@ -13,7 +13,7 @@ import type {
   SnapshotFrom,
   StateValue,
 } from 'xstate';
-import { adjacencyMapToArray, getAdjacencyMap, getShortestPaths } from 'xstate/graph';
+import { adjacencyMapToArray, getAdjacencyMap } from 'xstate/graph';
 
 export interface Walk {
   events: AnyEventObject[];
@@ -56,16 +56,17 @@ export function walksOf<TMachine extends AnyStateMachine>(
     limit: 100_000,
   };
   const anyMachine: AnyStateMachine = machine;
-  const vertices = adjacencyMapToArray(getAdjacencyMap(anyMachine, traversal));
-  const edges = Map.groupBy(vertices, (edge) => key(edge.state));
-  return getShortestPaths(anyMachine, traversal).flatMap(({ steps, state }) => {
-    // The first step is XState's own start of the machine.
-    const before = steps.slice(1).map((step) => step.event);
-    return (edges.get(key(state)) ?? []).map((edge) => ({
-      events: [...before, edge.event],
-      from: state.value,
-      value: edge.nextState.value,
-    }));
+  const edges = adjacencyMapToArray(getAdjacencyMap(anyMachine, traversal));
+  // In the order of the edges, the nearest state first: the first way to a state is the shortest.
+  // (`getShortestPaths` would explore the machine once more.)
+  const ways = new Map<string, AnyEventObject[]>();
+  return edges.map(({ state, event, nextState }, index) => {
+    if (index === 0) ways.set(key(state), []);
+    const before = ways.get(key(state)) ?? [];
+    const walk = { events: [...before, event], from: state.value, value: nextState.value };
+    const next = key(nextState);
+    if (!ways.has(next)) ways.set(next, walk.events);
+    return walk;
   });
 }
 
