@@ -13,6 +13,10 @@ export default defineConfig({
             'test/{machines,actors,codex,control,doctor,inspector,library,recording,secrets,service,embedded-convex,docs}/**/*.test.ts',
             'test/*.test.ts',
           ],
+          // What is waited for in vain is named after 10 s (test/support/until.ts): this is for
+          // what hangs. Many start processes and threads, which a busy machine lets wait.
+          testTimeout: 20_000,
+          hookTimeout: 20_000,
         },
       },
       {
