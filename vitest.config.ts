@@ -13,7 +13,7 @@ export default defineConfig({
             'test/{machines,actors,codex,control,doctor,inspector,library,recording,secrets,service,embedded-convex,docs}/**/*.test.ts',
             'test/*.test.ts',
           ],
-          // What is waited for in vain is named after 10 s (test/support/until.ts): this is for
+          // What is waited for in vain is named after 15 s (test/support/until.ts): this is for
           // what hangs. Many start processes and threads, which a busy machine lets wait.
           testTimeout: 20_000,
           hookTimeout: 20_000,
@@ -45,6 +45,8 @@ export default defineConfig({
           testTimeout: 60_000,
           hookTimeout: 60_000,
           fileParallelism: false,
+          // Conditions that a process, a backend or a Codex has to bring about.
+          expect: { poll: { timeout: 30_000 } },
         },
       },
     ],

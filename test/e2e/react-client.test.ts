@@ -79,9 +79,14 @@ test('loaded pages take up what is inserted inside them, without gap or double, 
   const shown = () =>
     page.evaluate(() => (globalThis as unknown as PageWindow).app.pages.at(-1) ?? []);
   const shows = (expected: string[]) =>
-    until(`the page shows ${expected.length} messages`, async () => {
-      return JSON.stringify(await shown()) === JSON.stringify(expected);
-    });
+    until(
+      `the page shows ${expected.length} messages`,
+      async () => {
+        return JSON.stringify(await shown()) === JSON.stringify(expected);
+        // Longer than the client waits between two attempts at a backend that is away.
+      },
+      30_000,
+    );
   const expected = Array.from({ length: 5 }, (_, at) => body(at * 2));
   await shows(expected);
   await page.evaluate(() => (globalThis as unknown as PageWindow).app.loadMore(5));

@@ -132,7 +132,7 @@ export function spawnDaemon({
 }
 
 /** Waits until a process with this id is gone, or has ended and only waits to be looked at. */
-export async function processGone(pid: number, limitMs = 10_000): Promise<boolean> {
+export async function processGone(pid: number, limitMs = 30_000): Promise<boolean> {
   const until = Date.now() + limitMs;
   while (isAlive(pid)) {
     if (Date.now() > until) return false;
