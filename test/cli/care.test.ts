@@ -1,12 +1,11 @@
 /** What a person uses to look after the daemon: `doctor`, `logs`, `service`. */
-import { once } from 'node:events';
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
 import { commandLine, firstOutput } from '../support/command-line.ts';
 import { startDaemonProcess } from '../support/daemon-process.ts';
-import { holdPort } from '../support/ports.ts';
+import { answerAsWebServer, holdPort } from '../support/ports.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const findings = z
@@ -27,7 +26,7 @@ async function doctor(folder: string, env: Record<string, string>) {
 
 test('doctor finds what is wrong, says what to do, and ends with 1', async () => {
   using folder = temporaryFolder();
-  using other = await holdPort((socket) => socket.end('HTTP/1.1 200 OK\r\n\r\nhello'));
+  using other = await holdPort(answerAsWebServer);
   mkdirSync(join(folder.path, 'openagents'));
   chmodSync(join(folder.path, 'openagents'), 0o755);
   mkdirSync(join(folder.path, 'codex'));
@@ -97,10 +96,9 @@ test('doctor sees the daemon that runs, and ends with 0; logs shows what it says
   const asJson = await commandLine(folder.path, ['logs', '--json', '-n', '1']);
   expect(JSON.parse(asJson.stdout)).toMatchObject({ pid: daemon.pid });
   const following = commandLine(folder.path, ['logs', '-f', '-n', '1']);
-  await firstOutput(following);
-  const printed = once(following.stdout, 'data');
+  expect(await firstOutput(following)).not.toContain('shutting down');
   daemon.kill('SIGTERM');
-  expect(String((await printed)[0])).toContain('shutting down');
+  await firstOutput(following, 'shutting down');
   following.kill('SIGINT');
   expect((await following).exitCode).toBe(0);
 });

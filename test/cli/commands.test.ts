@@ -5,8 +5,9 @@ import { createLocalJWKSet, decodeJwt, jwtVerify, type JSONWebKeySet } from 'jos
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { bridgeStatusFrame } from '../../src/control/frames.ts';
 import { commandLine, firstOutput } from '../support/command-line.ts';
-import { startDaemonProcess, type DaemonProcess } from '../support/daemon-process.ts';
-import { freePort, holdPort } from '../support/ports.ts';
+import { processGone, startDaemonProcess, type DaemonProcess } from '../support/daemon-process.ts';
+import { answerAsWebServer, freePort, holdPort } from '../support/ports.ts';
+import { descendants } from '../support/processes.ts';
 import { codexBin, makeCodexHome } from '../support/scripted-model/codex-home.ts';
 import { fail, hold, say, shell } from '../support/scripted-model/script.ts';
 import {
@@ -109,7 +110,7 @@ describe('without a daemon', () => {
 
   test('a program that is no bridge is told apart from none', async () => {
     using folder = temporaryFolder();
-    using other = await holdPort((socket) => socket.end('HTTP/1.1 200 OK\r\n\r\nhello'));
+    using other = await holdPort(answerAsWebServer);
     await commandLine(folder.path, ['token']);
     const { exitCode, stderr } = await commandLine(folder.path, ['status'], {
       OPENAGENTS_BIND: `127.0.0.1:${other.port}`,
@@ -254,9 +255,10 @@ describe('with a daemon', () => {
     await firstOutput(attached);
     attached.kill('SIGINT');
     expect(await attached).toMatchObject({ exitCode: 130 });
-    expect((await run('runs', '--limit', '1')).stdout).toMatch(
-      new RegExp(`^RUN .*\n${runId} +running .*\n {2}\\w+ {2}for ever\n {2}.* ago$`),
-    );
+    // How far a run is, is written down a moment after it was told.
+    await expect
+      .poll(async () => (await run('runs', '--limit', '1')).stdout)
+      .toMatch(new RegExp(`^RUN .*\n${runId} +running .*\n {2}\\w+ {2}for ever\n {2}.* ago$`));
     expect(await run('interrupt', runId)).toMatchObject({ stdout: `${runId} interrupting` });
     // What has ended is told again.
     expect(await run('attach', runId)).toMatchObject({ exitCode: 130, stdout: 'Begun.' });
@@ -266,7 +268,7 @@ describe('with a daemon', () => {
     const { stdout: runId } = await submit('--no-follow', 'say hello');
     expect((await run('attach', runId)).stdout).toBe('I will look.\nHello, world.');
     await expect
-      .poll(async () => (await run('runs', '--limit', '1')).stdout, { timeout: 30_000 })
+      .poll(async () => (await run('runs', '--limit', '1')).stdout)
       .toMatch(new RegExp(`^${runId} +done +\\d+s +\\d+ `, 'm'));
     const [row] = JSON.parse((await run('runs', '--limit', '1', '--json')).stdout);
     expect(row).toMatchObject({ _id: runId, status: 'done', usage: expect.any(Object) });
@@ -301,11 +303,14 @@ test('a daemon that ends while a command waits for its run is told, with exit co
     OPENAGENTS_BRIDGE_TOKEN: daemon.token,
   });
   await firstOutput(running);
+  const below = await descendants(daemon.pid);
   daemon.kill('SIGKILL');
   const { exitCode, stderr } = await running;
   expect(exitCode).toBe(3);
   expect(stderr).toMatch(/No bridge answers.*ended before the run did/);
   await daemon.exited;
+  // Until then they write into the folder.
+  for (const { pid, command } of below) expect(await processGone(pid), command).toBe(true);
 });
 
 test('a damaged bridge.json is named by every command that needs it, and left as it is', async () => {

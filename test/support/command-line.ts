@@ -1,5 +1,4 @@
 /** The command `oa-bridge` as its user runs it: a process of its own. */
-import { once } from 'node:events';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
@@ -8,13 +7,23 @@ const cli = fileURLToPath(new URL('../../src/cli.ts', import.meta.url));
 
 export type RunningCommand = ReturnType<typeof commandLine>;
 
-/** What it prints first on standard output. Rejects when it ends without a word. */
-export async function firstOutput(running: RunningCommand): Promise<string> {
-  const printed = once(running.stdout, 'data').then(([data]) => String(data));
-  const ended = running.then(({ exitCode, stderr }) => {
-    throw new Error(`The command ended (${exitCode}): ${stderr}`);
+/** What it has printed as soon as that holds `text`. Rejects when it ends without. */
+export async function firstOutput(
+  running: RunningCommand,
+  text = '\n',
+  stream: 'stdout' | 'stderr' = 'stdout',
+): Promise<string> {
+  const { promise, resolve, reject } = Promise.withResolvers<string>();
+  const chunks: Buffer[] = [];
+  running[stream].on('data', (chunk: Buffer) => {
+    chunks.push(chunk);
+    const printed = Buffer.concat(chunks).toString();
+    if (printed.includes(text)) resolve(printed);
   });
-  return await Promise.race([printed, ended]);
+  void running.then(({ exitCode, stderr }) =>
+    reject(new Error(`The command ended (${exitCode}) without ${JSON.stringify(text)}: ${stderr}`)),
+  );
+  return await promise;
 }
 
 /** The homes are those that `startDaemonProcess` gives its daemon in the same folder. */

@@ -11,7 +11,11 @@ export interface HeldPort {
 
 /** Another program that holds a port, and does with who connects what it is told. */
 export async function holdPort(onConnect: (socket: Socket) => void = () => {}): Promise<HeldPort> {
-  const server = createServer(onConnect).listen(0, '127.0.0.1');
+  const server = createServer((socket) => {
+    // Whoever has seen enough may hang up.
+    socket.on('error', () => {});
+    onConnect(socket);
+  }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   return {
     // A TCP server's address is never a pipe name.
@@ -22,6 +26,11 @@ export async function holdPort(onConnect: (socket: Socket) => void = () => {}): 
     },
     [Symbol.dispose]: () => void server.close(),
   };
+}
+
+/** What some web server says to whatever it is asked. */
+export function answerAsWebServer(socket: Socket): void {
+  socket.once('data', () => socket.end('HTTP/1.1 200 OK\r\n\r\nhello'));
 }
 
 /** A port that was free a moment ago. */
