@@ -2,8 +2,8 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { backfillFrame } from '../../src/control/frames.ts';
-import { followBackfills, midway, oldSessions } from '../support/backfills.ts';
-import { commandLine } from '../support/command-line.ts';
+import { followBackfills, oldSessions } from '../support/backfills.ts';
+import { commandLine, firstOutput } from '../support/command-line.ts';
 import { startDaemonProcess, type DaemonProcess } from '../support/daemon-process.ts';
 import { descendant, isAlive } from '../support/processes.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
@@ -77,12 +77,12 @@ test('a path that is not there fails with a reason', async () => {
 test('Ctrl-C ends the watching only; a conflict, --attach and --cancel find the job', async () => {
   const bridge = await daemon.connect();
   const followed = followBackfills(bridge);
-  const watching = run();
-  await midway(bridge);
-  // It cannot end before the commands below have found it.
   const backend = await descendant(daemon.pid, 'embedded-convex');
   const signalBackend = (signal: NodeJS.Signals) =>
     isAlive(backend?.pid ?? 0) && process.kill(backend?.pid ?? 0, signal);
+  const watching = run();
+  await firstOutput(watching, 'importing', 'stderr');
+  // It cannot end before the commands below have found it.
   signalBackend('SIGSTOP');
   watching.kill('SIGINT');
   const conflict = run();

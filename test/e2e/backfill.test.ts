@@ -1,13 +1,20 @@
 /** Backfills as a client asks for them, of a real daemon on its own backend. */
 import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { ControlFailure, type BridgeConnection } from '../../src/control/connect-bridge.ts';
 import { backfillFrame, type BackfillFrame } from '../../src/control/frames.ts';
-import { followBackfills, messageCounts, midway, oldSessions } from '../support/backfills.ts';
+import {
+  followBackfills,
+  messageCounts,
+  midway,
+  oldSessions,
+  statusWith,
+} from '../support/backfills.ts';
 import { startDaemonProcess, type DaemonProcess } from '../support/daemon-process.ts';
 import { descendant } from '../support/processes.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
+import { until } from '../support/until.ts';
 
 const WATCHING_OFF = { OPENAGENTS_CONVEX_SYNC: '0' };
 const MESSAGES = 3;
@@ -67,7 +74,9 @@ test('with watching off: the newest, since a date, from elsewhere, and then all 
   const status = await bridge.request('sessions.watch_status');
   expect(status).toMatchObject({ enabled: false, state: 'disabled' });
   // Its end is told first; forgetting it takes a write to the disk.
-  await vi.waitUntil(() => !existsSync(join(folder.path, 'openagents', 'backfill.json')));
+  await until('it is forgotten', () => {
+    return !existsSync(join(folder.path, 'openagents', 'backfill.json'));
+  });
   bridge.close();
 });
 
@@ -114,7 +123,7 @@ test('one at a time: the second is a conflict; cancelled, what is imported stays
   const cancelled = backfillFrame.parse(reply);
   expect(cancelled).toMatchObject({ jobId, state: 'cancelled' });
   expect(existsSync(join(folder.path, 'openagents', 'backfill.json'))).toBe(false);
-  await vi.waitUntil(async () => {
+  await until('nothing is read any more', async () => {
     const status = await bridge.request('sessions.watch_status');
     return status['state'] === 'disabled';
   });
@@ -147,12 +156,12 @@ test('the daemon is killed midway: the same job goes on by itself, and nothing i
   expect(kept.id).toBe(jobId);
   await using daemon = await startDaemonProcess({ folder: folder.path, env: WATCHING_OFF });
   const bridge = await daemon.connect();
-  const followed = followBackfills(bridge);
-  const resumed = await followed.first(({ state }) => state === 'importing');
+  const goesOn = ({ state }: BackfillFrame) => state === 'importing' || state === 'done';
+  const resumed = await statusWith(bridge, goesOn);
   expect(resumed).toMatchObject({ jobId, files: { total: 80 } });
   expect(resumed.files.done).toBeGreaterThanOrEqual(doneBefore);
-  const end = await followed.first(({ state }) => state === 'done');
-  expect(end.files).toEqual({ total: 80, done: 80, failed: 0 });
+  const end = await statusWith(bridge, ({ state }) => state === 'done');
+  expect(end).toMatchObject({ jobId, files: { total: 80, done: 80, failed: 0 } });
   await expectWhole(daemon, [...sessions, ...elsewhere]);
   bridge.close();
 });
@@ -163,9 +172,9 @@ test('Convex is killed midway: paused, and on from there when it is back', async
   await using daemon = await startDaemonProcess({ folder: folder.path, env: WATCHING_OFF });
   const bridge = await daemon.connect();
   const followed = followBackfills(bridge);
+  const backend = await descendant(daemon.pid, 'embedded-convex');
   const { jobId } = await ask(bridge);
   await midway(bridge);
-  const backend = await descendant(daemon.pid, 'embedded-convex');
   process.kill(backend?.pid ?? 0, 'SIGKILL');
   const paused = await followed.first(({ state }) => state === 'paused');
   expect(paused).toMatchObject({ jobId, lastError: 'Convex is away' });
@@ -194,8 +203,7 @@ test('the import of the start is a job that everybody sees, and that can be canc
   }
   await using daemon = await startDaemonProcess({ folder: folder.path });
   const bridge = await daemon.connect();
-  const followed = followBackfills(bridge);
-  await followed.first(({ kind, state }) => kind === 'startup' && state === 'done');
+  await statusWith(bridge, ({ kind, state }) => kind === 'startup' && state === 'done');
   await expectWhole(daemon, sessions);
   bridge.close();
 });

@@ -2,11 +2,11 @@
 import { utimesSync } from 'node:fs';
 import { ConvexHttpClient } from 'convex/browser';
 import { makeFunctionReference } from 'convex/server';
-import { vi } from 'vitest';
 import type { BridgeConnection } from '../../src/control/connect-bridge.ts';
 import { backfillFrame, type BackfillFrame } from '../../src/control/frames.ts';
 import type { DaemonProcess } from './daemon-process.ts';
 import { createSession, type SessionWriter } from './session-writer.ts';
+import { until } from './until.ts';
 
 const DAY = 86_400_000;
 
@@ -55,13 +55,18 @@ export function followBackfills(bridge: BridgeConnection): FollowedBackfills {
 
 /** The status as soon as some files are done, and others are not: broadcasts may be too late for that. */
 export async function midway(bridge: BridgeConnection): Promise<BackfillFrame> {
-  return await vi.waitUntil(
-    async () => {
-      const status = backfillFrame.parse(await bridge.request('convex.backfill_status'));
-      return status.files.done > 0 && status.files.done < status.files.total && status;
-    },
-    { interval: 20, timeout: 20_000 },
-  );
+  return await statusWith(bridge, ({ files }) => files.done > 0 && files.done < files.total);
+}
+
+/** Asked for, and not listened to: what was told before somebody was there is seen too. */
+export async function statusWith(
+  bridge: BridgeConnection,
+  fits: (status: BackfillFrame) => boolean,
+): Promise<BackfillFrame> {
+  const ask = async () => backfillFrame.parse(await bridge.request('convex.backfill_status'));
+  let status = await ask();
+  await until('the backfill is as far', async () => fits((status = await ask())));
+  return status;
 }
 
 const listWithCounts = makeFunctionReference<
