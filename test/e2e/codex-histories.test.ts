@@ -153,7 +153,10 @@ test.each(['while it is watched', 'while the bridge is down'])(
     const threadId = await startThread({ historyMode: 'legacy' });
     await turn(threadId, 'use tools');
     await turn(threadId, 'remember this');
-    const isDone = (rows: MessageRow[]) => rows.filter(isSpoken).length === 5;
+    // The end of a turn is the last that its file says of it.
+    const isDone = (rows: MessageRow[]) =>
+      rows.filter(isSpoken).length === 5 &&
+      rows.filter((row) => isTurn(row) && row.data?.['status'] === 'completed').length === 2;
     const before = await app.messages(threadId, isDone);
     await server[Symbol.asyncDispose]();
     if (when === 'while the bridge is down') await daemon[Symbol.asyncDispose]();
@@ -247,25 +250,21 @@ async function expectSame(threadId: string, inherited: readonly Item[] = []): Pr
   const keys = new Set(inherited.map(({ key }) => key));
   const said = await codexItems(threadId);
   expect(await codexKeys(threadId)).toEqual(said.map(({ key }) => key));
-  const expected = said.filter(({ key }) => !keys.has(key));
-  let held: Item[] = [];
+  const turns = (await codexTurns(threadId)).filter(
+    ([id]) => !inherited.some(({ key }) => key.startsWith(`${id}/`)),
+  );
+  const expected = { items: said.filter(({ key }) => !keys.has(key)), turns };
+  let held: { items: Item[]; turns: unknown[] } = { items: [], turns: [] };
   let isSame = false;
   void app.messages(threadId, (rows) => {
-    held = rows.flatMap(itemOfRow);
+    held = { items: rows.flatMap(itemOfRow), turns: rows.filter(isTurn).map(turnOfRow) };
     isSame = isDeepStrictEqual(held, expected);
     return isSame;
   });
   // Whatever it waited for in vain, the difference says more.
   await until('Convex holds what Codex says', () => isSame).catch(() => {});
   expect(held).toEqual(expected);
-  const own = (await codexTurns(threadId)).filter(
-    ([id]) => !inherited.some(({ key }) => key.startsWith(`${id}/`)),
-  );
-  const rows = await app.messages(threadId, () => true);
-  expect(rows.filter(({ kind }) => kind === 'turn').map((row) => [row.key, statusOf(row)])).toEqual(
-    own,
-  );
-  return held;
+  return held.items;
 }
 
 async function codexItems(threadId: string): Promise<Item[]> {
@@ -297,8 +296,8 @@ async function codexTurns(threadId: string): Promise<[string, string][]> {
   return page.data.map(({ id, status }) => [id, status]);
 }
 
-function statusOf({ data }: MessageRow): unknown {
-  return data?.['status'];
+function turnOfRow({ key, data }: MessageRow): [string, unknown] {
+  return [key, data?.['status']];
 }
 
 const texts = z.array(z.object({ text: z.string() }));
@@ -334,6 +333,10 @@ function itemOfRow({ key, kind, role, text = '' }: MessageRow): Item[] {
   if (kind === 'turn') return [];
   if (kind === 'message') return [{ key, says: `${role}: ${text}` }];
   return [{ key, says: `${kind}: ${kind === 'file' ? text.replace(/^\w+ /, '') : text}` }];
+}
+
+function isTurn({ kind }: MessageRow): boolean {
+  return kind === 'turn';
 }
 
 function isSpoken({ kind }: MessageRow): boolean {

@@ -130,6 +130,15 @@ describe.each(['exec', 'app-server'] as const)('with the driver %s', (driver) =>
     }
   }
 
+  /** Resolves when a subscriber sees these words, and Codex has written them into its file. */
+  async function isSaid(runId: string, text: string): Promise<void> {
+    await app.messages(threadDocId, (rows) => rows.some((row) => row.text === text));
+    const { resumeId } = await bridge.request('run.status', { runId });
+    await until('it is in the file', () => {
+      return filedRows(codexHome, resumeId).some((row) => row.text === text);
+    });
+  }
+
   /** Resolves when the rows are the session file's, and are those that were seen. */
   async function rowsAreFiled(resumeId: unknown, more: object[] = []): Promise<void> {
     const filed = filedRows(codexHome, resumeId);
@@ -219,7 +228,7 @@ describe.each(['exec', 'app-server'] as const)('with the driver %s', (driver) =>
   test('kill -9 of Codex in the middle of a stream', async () => {
     const runId = await submit('be killed');
     await model.reached('killed');
-    await app.messages(threadDocId, (rows) => rows.some(({ text }) => text === 'So far.'));
+    await isSaid(runId, 'So far.');
     const { pid } = await bridge.request('run.status', { runId });
     process.kill(Number(pid), 'SIGKILL');
     const { state, resumeId } = await endOf(runId);
@@ -230,7 +239,7 @@ describe.each(['exec', 'app-server'] as const)('with the driver %s', (driver) =>
   test('kill -9 of the bridge in the middle of a stream', async () => {
     const runId = await submit('be orphaned');
     await model.reached('orphaned');
-    await app.messages(threadDocId, (rows) => rows.some(({ text }) => text === 'So far.'));
+    await isSaid(runId, 'So far.');
     const { pid, resumeId } = await bridge.request('run.status', { runId });
     watched.stop();
     daemon.kill('SIGKILL');
@@ -239,7 +248,10 @@ describe.each(['exec', 'app-server'] as const)('with the driver %s', (driver) =>
     await stop();
     await start();
     await rowsAreFiled(resumeId);
-    expect(await bridge.request('run.status', { runId })).toMatchObject({ state: 'interrupted' });
+    // It is judged after the bridge is there.
+    await expect
+      .poll(async () => await bridge.request('run.status', { runId }))
+      .toMatchObject({ state: 'interrupted' });
   });
 
   test('and at the end a verification finds no difference in all of it', async () => {

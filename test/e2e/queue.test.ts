@@ -3,6 +3,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { makeFunctionReference } from 'convex/server';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { BridgeConnection } from '../../src/control/connect-bridge.ts';
@@ -16,6 +17,7 @@ import {
 } from '../support/scripted-model/start-scripted-model.ts';
 import { subscribe, threadsCreate, type Subscriber } from '../support/subscriber.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
+import { until } from '../support/until.ts';
 
 interface RunRow {
   _id: string;
@@ -40,6 +42,7 @@ const script = {
   quick: [[say('Quick.')]],
   held: [[say('Begun.'), hold('held'), say('Ended.')]],
   silent: [[say('Begun.'), hold('silent'), say('Ended.')]],
+  quiet: [[say('Begun.'), hold('quiet'), say('Ended.')]],
   'open to refuse': [[say('Begun.'), hold('to refuse'), say('Ended.')]],
   'open to wait': [[say('Begun.'), hold('to wait'), say('Ended.')]],
   'open to fork': [[say('Begun.'), hold('to fork'), say('Ended.')]],
@@ -132,7 +135,9 @@ describe.each(['exec', 'app-server'] as const)('with the driver %s', (driver) =>
       'quick, by an app',
       'quick, by a client',
     ]);
-    expect(await app.client.query(byId, { id: first })).toMatchObject({ status: 'done' });
+    await expect
+      .poll(async () => await app.client.query(byId, { id: first }))
+      .toMatchObject({ status: 'done' });
   });
 
   test('a run that goes on is ended by an app that only has Convex', async () => {
@@ -145,13 +150,17 @@ describe.each(['exec', 'app-server'] as const)('with the driver %s', (driver) =>
   });
 
   test('a run that shows no sign of life is stalled, in its row too, and goes on after', async () => {
-    const runId = await submit('silent');
-    const { evidence } = await runIs(runId, 'stalled');
-    await expect
-      .poll(async () => await app.client.query(byId, { id: runId }))
-      .toMatchObject({ state: 'stalled', evidence, sessionId: expect.any(String) });
-    frames = [];
-    model.release('silent');
+    const runId = await submit('quiet');
+    await model.reached('quiet');
+    await runIs(runId, 'stalled');
+    // Where Codex comes up slowly, it was so once before, and had no session then.
+    await until('its row says the same', async () => {
+      const frame = frames.findLast((each) => each.runId === runId);
+      const row = await app.client.query(byId, { id: runId });
+      const isStalled = frame?.state === 'stalled' && row.state === 'stalled';
+      return isStalled && !!row.sessionId && isDeepStrictEqual(row.evidence, frame.evidence);
+    });
+    model.release('quiet');
     expect(await runIs(runId, 'completed')).toMatchObject({
       spawnedAt: expect.any(Number),
       sessionAt: expect.any(Number),
@@ -237,8 +246,11 @@ describe.each(['exec', 'app-server'] as const)('with the driver %s', (driver) =>
       code: 'not_found',
     });
     // The file is mirrored in a moment.
-    await expect.poll(async () => await submit('quick', { projectId: 'site' })).not.toBe('');
-    const [{ _id: runId } = { _id: '' }] = await app.client.query(recent, { limit: 1 });
+    let runId = '';
+    await until('the project is there', async () => {
+      runId = await submit('quick', { projectId: 'site' }).catch(() => '');
+      return runId !== '';
+    });
     expect(await runIs(runId, 'completed')).toMatchObject({ cwd: directory, sandbox: 'read-only' });
     expect(model.requests.at(-1)?.told).toContain('Answer in rhymes.');
     const { runId: ofApp } = await app.client.mutation(enqueue, {

@@ -59,7 +59,7 @@ function isOnDisk(text: string): boolean {
   const convex = join(folder.path, 'openagents', 'convex');
   return readdirSync(convex, { withFileTypes: true, recursive: true })
     .filter((entry) => entry.isFile() && entry.name !== 'admin-key')
-    .map((entry) => readFileSync(join(entry.parentPath, entry.name), 'latin1'))
+    .flatMap((entry) => ifThere(() => readFileSync(join(entry.parentPath, entry.name), 'latin1')))
     .some((content) => content.includes(text) || content.includes(text.toLowerCase()));
 }
 
@@ -145,7 +145,7 @@ test('Codex gets a prompt as it was typed, also after a restart; rows and search
   const [first = '', second = '', printed = ''] = secrets;
   model = await startScriptedModel({
     [`use ${first}`]: [[say('Begun.'), hold('gate'), say('Ended.')]],
-    [`use ${second}`]: [[shell(`echo ${printed}`)], [say(`It was ${printed}.`)]],
+    [`use ${second}`]: [[hold('heard'), shell(`echo ${printed}`)], [say(`It was ${printed}.`)]],
   });
   makeCodexHome({ modelUrl: model.url, path: join(folder.path, 'codex') });
   mkdirSync(join(folder.path, 'project'));
@@ -163,8 +163,10 @@ test('Codex gets a prompt as it was typed, also after a restart; rows and search
   bridge.close();
   await app[Symbol.asyncDispose]();
   await start();
+  // Not before somebody hears Codex's lines.
+  model.release('heard');
   const ended = () => bridge.request('run.status', { runId: runId });
-  await expect.poll(async () => (await ended())['state'], { timeout: 20_000 }).toBe('completed');
+  await expect.poll(async () => (await ended())['state']).toBe('completed');
   expect(model.requests.map(({ prompt }) => prompt)).toContain(`use ${second}`);
   // Clients of the bridge see Codex's own lines, verbatim.
   await expect

@@ -19,7 +19,6 @@ import {
 import { expectFiledRows, filedRows, watchRows } from '../support/session-rows.ts';
 import { subscribe, threadsCreate, type Subscriber } from '../support/subscriber.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
-import { until } from '../support/until.ts';
 
 interface RunRow {
   status: string;
@@ -97,13 +96,11 @@ async function startBridge(home: string, driver: string): Promise<Bridge> {
 }
 
 async function endOf(id: string): Promise<RunRow> {
-  const row = async () => await app.client.query(byId, { id });
-  await until(
-    'it is over',
-    async () => (await row()).status !== 'pending' && (await row()).status !== 'processing',
-    30_000,
-  );
-  return await row();
+  const { promise, resolve } = Promise.withResolvers<RunRow>();
+  const stop = app.client.onUpdate(byId, { id }, (row) => {
+    if (row.status !== 'pending' && row.status !== 'processing') resolve(row);
+  });
+  return await promise.finally(stop);
 }
 
 test('what apps enqueue for nobody is run once each, by one of them, and then by the same', async () => {

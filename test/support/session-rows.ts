@@ -14,13 +14,14 @@ export function watchRows(app: Subscriber, threadId: string) {
   return { seen, stop };
 }
 
-/** What a session file says, as rows. */
+/** What a session file says, as rows; none while there is no file. */
 export function filedRows(codexHome: string, sessionId: unknown): MessageRow[] {
   const sessions = join(codexHome, 'sessions');
   const name = readdirSync(sessions, { recursive: true })
     .map(String)
     .find((path) => path.includes(String(sessionId)));
-  const path = join(sessions, name ?? '');
+  if (name === undefined) return [];
+  const path = join(sessions, name);
   const reader = createRolloutReader({ path });
   const rows = new Map<string, unknown>();
   let offset = 0;
