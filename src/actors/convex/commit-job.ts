@@ -7,6 +7,7 @@ import type { BridgeError } from '../../errors.ts';
 import type { WriteJob, WriteResult } from '../../machines/protocol.ts';
 import { convexFailure } from './convex-failure.ts';
 import { storableItem } from './storable-item.ts';
+import { withoutBegun, type WithoutBegun } from './without-begun.ts';
 
 type Ingest = typeof api.messages.ingest;
 export type IngestBatch = FunctionArgs<Ingest>;
@@ -33,46 +34,57 @@ export async function commitJob(
   machineId: string,
   job: WriteJob,
 ): Promise<WriteResult> {
-  const items = job.items.map(storableItem);
+  const { items, begun } = withoutBegun(job.items.map(storableItem));
   // Where the file is goes with its cursor, as well.
   const { rolloutPath: _, archived: __, ...placeless } = job.thread;
-  const write = async (items: ThreadItem[], moves: boolean): Promise<WriteResult> => ({
-    ...(await ingest({
+  const write = async (items: ThreadItem[], moves: boolean): Promise<WriteResult> => {
+    const written = await ingest({
       machineId,
       thread: moves ? job.thread : placeless,
       items,
       ...(moves && job.cursor ? { cursor: job.cursor } : {}),
       ...(moves && job.after ? { after: job.after } : {}),
-    })),
-    rejected: [],
-  });
+    });
+    // Counted as they were read: an end finds its row there.
+    const ended = items.filter((item) => begun.has(item)).length;
+    return { ...written, known: written.known + ended, rejected: [] };
+  };
+  const writer = { write, begun };
   const batches = inBatches(items, BOUNDS[job.priority]);
   let result: WriteResult | undefined;
   for (const [index, batch] of batches.entries()) {
-    const written = await writeAround(write, batch, index === batches.length - 1);
+    const written = await writeAround(writer, batch, index === batches.length - 1);
     result = result ? sum(result, written) : written;
   }
   return result ?? (await write([], true));
 }
 
 type Write = (items: ThreadItem[], movesCursor: boolean) => Promise<WriteResult>;
+type Writer = Pick<WithoutBegun, 'begun'> & { write: Write };
 
 /** Halves what is refused until the single bad item is found. */
 async function writeAround(
-  write: Write,
+  writer: Writer,
   items: ThreadItem[],
   movesCursor: boolean,
 ): Promise<WriteResult> {
+  const { write, begun } = writer;
   try {
     return await write(items, movesCursor);
   } catch (thrown) {
     const error = convexFailure(thrown);
     const [first] = items;
     if (error.retryable || first === undefined) throw error;
+    const beginning = begun.get(first);
+    if (items.length === 1 && beginning !== undefined) {
+      // The end may be to blame, and the beginning not.
+      begun.delete(first);
+      return await writeAround(writer, [beginning, first], movesCursor);
+    }
     if (items.length === 1) return await writeWithout(write, first, movesCursor, error);
     const middle = items.length >> 1;
-    const head = await writeAround(write, items.slice(0, middle), false);
-    return sum(head, await writeAround(write, items.slice(middle), movesCursor));
+    const head = await writeAround(writer, items.slice(0, middle), false);
+    return sum(head, await writeAround(writer, items.slice(middle), movesCursor));
   }
 }
 

@@ -28,6 +28,19 @@ function jobOf(items: ThreadItem[]): WriteJob {
   });
 }
 
+const call: ThreadItem = {
+  key: 'call',
+  kind: 'cmd',
+  text: 'make',
+  data: { status: 'in_progress' },
+  ts: 2,
+  partial: true,
+};
+const outcome = (output: string): ThreadItem => {
+  const { partial: _, ...same } = call;
+  return { ...same, data: { status: 'completed', output } };
+};
+
 /** The real functions, with a door in front that may be shut. */
 function open(door: (batch: IngestBatch, call: number) => Error | undefined = () => undefined) {
   const convex = backend();
@@ -74,6 +87,25 @@ describe('a job', () => {
   test('without items still moves its cursor', async () => {
     const { commit, offset } = open();
     expect(await commit(jobOf([]))).toMatchObject({ inserted: 0 });
+    expect(await offset()).toBe(100);
+  });
+
+  test('writes a call together with its outcome, and counts both', async () => {
+    const { commit, calls, keys } = open();
+    const result = await commit(jobOf([call, item('k9'), outcome('ok')]));
+    expect(result).toMatchObject({ inserted: 2, known: 1, rejected: [] });
+    expect(calls).toEqual([['call', 'k9']]);
+    expect(await keys()).toEqual(['call', 'k9']);
+  });
+
+  test('whose outcome of a call is refused has the call all the same', async () => {
+    const { commit, keys, offset } = open((batch) =>
+      batch.items.some(({ data }) => data?.['output'] === 'bad') ? new Error('bad') : undefined,
+    );
+    const result = await commit(jobOf([item('k1'), call, outcome('bad'), item('k9')]));
+    expect(result).toMatchObject({ inserted: 3, known: 0 });
+    expect(result.rejected).toEqual([{ key: 'call', reason: expect.stringContaining('bad') }]);
+    expect(await keys()).toEqual(['k1', 'call', 'k9']);
     expect(await offset()).toBe(100);
   });
 
