@@ -386,13 +386,14 @@ describe('the end of a run', () => {
     expect(it.snapshot().context.unsettled).toEqual({});
   });
 
-  test('leaves no actor behind, a thousand times', async () => {
-    for (let index = 0; index < 1_000; index += 1) {
+  test('leaves no actor behind, and the last five hundred in memory', async () => {
+    for (let index = 0; index < 520; index += 1) {
       it.rows([row(`r${index}`)]);
       await it.preparations.at(-1)?.answer(null);
     }
     expect(it.children()).toEqual(['progress', 'openRuns', 'approvalAnswers']);
-    expect(Object.keys(it.snapshot().context.book)).toHaveLength(500);
+    const kept = Array.from({ length: 500 }, (_, index) => `r${index + 20}`);
+    expect(Object.keys(it.snapshot().context.book)).toEqual(kept);
   });
 
   test('of another machine’s run is not ours to write', async () => {
