@@ -5,10 +5,11 @@ import { ConvexHttpClient } from 'convex/browser';
 import { beforeAll, expect, test } from 'vitest';
 import { bundleFunctions } from '../../src/embedded-convex/runtime/bundle.ts';
 import { api, functionsFolder, startBackend } from '../embedded-convex/support/backend.ts';
-import { freePort, spawnBackend } from '../embedded-convex/support/backend-process.ts';
+import { spawnBackend } from '../embedded-convex/support/backend-process.ts';
 import { writeFunctions } from '../embedded-convex/support/functions-folder.ts';
 import { tokenIssuer } from '../embedded-convex/support/token-issuer.ts';
 import { openPage } from '../support/browser.ts';
+import { freePort } from '../support/ports.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { until } from '../support/until.ts';
 

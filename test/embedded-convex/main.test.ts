@@ -5,9 +5,10 @@ import { join } from 'node:path';
 import { ConvexClient } from 'convex/browser';
 import { describe, expect, test } from 'vitest';
 import { loadAdminKey } from '../../src/embedded-convex/admin-key.ts';
+import { freePort } from '../support/ports.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { api, functionsFolder } from './support/backend.ts';
-import { freePort, spawnBackend, spawnMain } from './support/backend-process.ts';
+import { spawnBackend, spawnMain } from './support/backend-process.ts';
 import { writeFunctions } from './support/functions-folder.ts';
 import { watch } from './support/values-seen.ts';
 

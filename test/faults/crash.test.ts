@@ -4,9 +4,9 @@
  * it printed (which dies at the same places, at slightly other times), `CRASH_ROUNDS` sets how often.
  */
 import { expect, test } from 'vitest';
-import { freePort } from '../embedded-convex/support/backend-process.ts';
 import { SeededRandom } from '../support/crash-swarm/seeded-random.ts';
 import { runSwarm } from '../support/crash-swarm/swarm.ts';
+import { freePort } from '../support/ports.ts';
 
 const ROUNDS = Number(process.env['CRASH_ROUNDS'] ?? 8);
 const SEED = Number(

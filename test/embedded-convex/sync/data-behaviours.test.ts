@@ -6,9 +6,10 @@ import { makeFunctionReference } from 'convex/server';
 import { compareValues, ConvexError } from 'convex/values';
 import type { Value } from 'convex/values';
 import { beforeAll, expect, onTestFinished, test } from 'vitest';
+import { freePort } from '../../support/ports.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 import { startBackend } from '../support/backend.ts';
-import { freePort, spawnMain } from '../support/backend-process.ts';
+import { spawnMain } from '../support/backend-process.ts';
 import { imports, writeFunctions } from '../support/functions-folder.ts';
 import { watch } from '../support/values-seen.ts';
 
