@@ -7,7 +7,10 @@ export interface SocketTiming {
   heartbeatMs: number;
   /** ms of silence from us after which a Ping message goes out; clients give up after 60 s. */
   pingAfterMs: number;
-  /** ms of silence from the client after which the connection counts as dead. Convex's: 120 s. */
+  /**
+   * ms of silence from the client after which the connection counts as dead, which takes as many
+   * checks: while we stood still we heard nobody. Convex's: 120 s.
+   */
   clientTimeoutMs: number;
 }
 
@@ -23,7 +26,8 @@ export class SyncSocket {
   readonly #joinsChunks: boolean;
   #unsentTransitions = 0;
   #lastSent = performance.now();
-  #lastReceived = performance.now();
+  /** Since the client was heard. */
+  #checks = 0;
   /** Called when a transition has left for the network. */
   onDrained: () => void = () => undefined;
 
@@ -37,7 +41,7 @@ export class SyncSocket {
       socket.once('close', () => resolve());
     });
     const heard = () => {
-      this.#lastReceived = performance.now();
+      this.#checks = 0;
     };
     socket.on('message', heard);
     socket.on('pong', heard);
@@ -82,15 +86,15 @@ export class SyncSocket {
     this.#socket.terminate();
   }
 
-  heartbeat({ pingAfterMs, clientTimeoutMs }: SocketTiming): void {
-    const now = performance.now();
-    if (now - this.#lastReceived > clientTimeoutMs) {
+  heartbeat({ heartbeatMs, pingAfterMs, clientTimeoutMs }: SocketTiming): void {
+    this.#checks += 1;
+    if (this.#checks * heartbeatMs > clientTimeoutMs) {
       this.terminate();
       return;
     }
     if (this.#socket.readyState !== this.#socket.OPEN) return;
     this.#socket.ping();
-    if (now - this.#lastSent >= pingAfterMs) this.send(pingMessage);
+    if (performance.now() - this.#lastSent >= pingAfterMs) this.send(pingMessage);
   }
 
   #transitionSent(): void {

@@ -23,6 +23,19 @@ test('a client that has fallen silent is given up', async () => {
   expect(answering.socket.readyState).toBe(answering.socket.OPEN);
 });
 
+test('a server that stood still for longer gives up nobody who answers', async () => {
+  const timing = { heartbeatMs: 20, clientTimeoutMs: 100 };
+  await using backend = await startBackend({ timing });
+  using client = await rawClient(backend.url);
+  for (let round = 0; round < 3; round += 1) {
+    // All of this process, as when the machine sleeps.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300);
+    await once(client.socket, 'ping');
+  }
+  client.send(connect(), modify(0));
+  await client.next('Transition');
+});
+
 test('a client that does not read holds up nobody, and gets one large step in the end', async () => {
   await using backend = await startBackend();
   using slow = await rawClient(backend.url);
@@ -136,6 +149,7 @@ test('closing the server lets a running mutation be answered, and says goodbye',
   expect(await next.nextChanges()).toMatchObject([{ value: ['running'] }]);
 });
 
+// The action takes longer than this test may.
 test('closing does not wait for an action that takes long, nor for a client that is gone', async () => {
   await using backend = await startBackend({ drainLimitMs: 50 });
   using client = await rawClient(backend.url);
@@ -143,14 +157,12 @@ test('closing does not wait for an action that takes long, nor for a client that
     type: 'Action',
     requestId: 0,
     udfPath: 'rooms:wait',
-    args: [{ ms: 60_000 }],
+    args: [{ ms: 600_000 }],
   });
   client.send(modify(0));
   await client.next('Transition');
   client.socket.pause();
-  const before = performance.now();
   await backend.restart();
-  expect(performance.now() - before).toBeLessThan(3000);
 });
 
 function hasLength([change]: object[], length: number): boolean {
