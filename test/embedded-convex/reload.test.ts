@@ -30,7 +30,7 @@ interface Watched extends AsyncDisposable {
   backend: BackendProcess;
   client: ConvexClient;
   seen: ReturnType<typeof watch<typeof greeting>>;
-  /** Writes a file of the functions. */
+  /** Puts a file of the functions in its place at once: no version has half of it. */
   write(name: string, text: string): void;
 }
 
@@ -49,7 +49,10 @@ async function startWatched(files: Record<string, string>): Promise<Watched> {
     backend,
     client,
     seen,
-    write: (name, text) => writeFileSync(join(functions, name), text),
+    write: (name, text) => {
+      writeFileSync(join(folder.path, 'new'), text);
+      renameSync(join(folder.path, 'new'), join(functions, name));
+    },
     async [Symbol.asyncDispose]() {
       await client.close();
       await backend[Symbol.asyncDispose]();
@@ -115,8 +118,7 @@ test('files that are added, replaced, removed or lie beside the folder are follo
   await watched.seen.until((value) => value === 'two 0');
   // As editors save: the file is written elsewhere and takes the place of the old one.
   for (const word of ['three', 'four']) {
-    writeFileSync(join(watched.folder, 'new'), `export const word = '${word}';`);
-    renameSync(join(watched.folder, 'new'), join(watched.folder, 'words', 'word.ts'));
+    watched.write('../words/word.ts', `export const word = '${word}';`);
     await watched.seen.until((value) => value === `${word} 0`);
   }
   const later = makeFunctionReference<'query', Record<string, never>, string>('inner/g:later');

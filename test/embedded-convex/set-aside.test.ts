@@ -47,7 +47,7 @@ describe('a database is set aside, and a new one begun, when', () => {
   test('its log is damaged before its end', async () => {
     using folder = temporaryFolder();
     const path = killed(folder.path);
-    overwrite(`${path}-wal`, 0.5, Buffer.from('!'));
+    flipByte(`${path}-wal`, 0.5);
     const log = readFileSync(`${path}-wal`);
     const { setAside, rows } = await openAndCount(path);
     expect(rows).toEqual({ messages: 0 });
@@ -173,6 +173,13 @@ function insert(store: Store, rows: { room: string; body: string }[]): void {
 function overwrite(path: string, at: number, bytes: Buffer): void {
   const content = readFileSync(path);
   bytes.copy(content, Math.floor(content.length * at));
+  writeFileSync(path, content);
+}
+
+function flipByte(path: string, at: number): void {
+  const content = readFileSync(path);
+  const position = Math.floor(content.length * at);
+  content.writeUInt8((content[position] ?? 0) ^ 0xff, position);
   writeFileSync(path, content);
 }
 

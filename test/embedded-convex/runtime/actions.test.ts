@@ -53,7 +53,7 @@ export const meta = action(async (ctx) => await (ctx as any).meta.getFunctionMet
 
 let t: TestExecutor;
 beforeAll(async () => {
-  t = await openTestExecutor(source, { limits: { actionMs: 300 } });
+  t = await openTestExecutor(source);
 });
 afterAll(() => t[Symbol.asyncDispose]());
 
@@ -98,7 +98,8 @@ test('what nobody awaits in an action fails it', async () => {
 });
 
 test('an action that does not end in time fails', async () => {
-  expect(errorOf(await t.action('never'))).toBe(
+  await using short = await openTestExecutor(source, { limits: { actionMs: 300 } });
+  expect(errorOf(await short.action('never'))).toBe(
     'Function execution timed out (maximum duration: 300ms)',
   );
 });

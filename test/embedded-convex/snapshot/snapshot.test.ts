@@ -10,7 +10,7 @@ import {
   ZipReader,
   ZipWriter,
 } from '@zip.js/zip.js';
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { Database } from '../../../src/embedded-convex/database.ts';
 import {
   fromSnapshotLine,
@@ -22,6 +22,7 @@ import type { TableJson } from '../../../src/embedded-convex/schema.ts';
 import { Store } from '../../../src/embedded-convex/store.ts';
 import { encodeId } from '../../../src/embedded-convex/values/ids.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
+import { until } from '../../support/until.ts';
 import { adminKey, api, startBackend } from '../support/backend.ts';
 import { collect, read, scanOf, schemaOf, write } from '../support/memory-store.ts';
 
@@ -138,9 +139,10 @@ test('a running backend exports one state while it is written to, and leaves no 
   expect(numbers.length).toBeGreaterThan(0);
   expect(numbers).toEqual(numbers.map((_, position) => position));
   store.close();
-  const { databasePath } = backend;
-  expect(readdirSync(join(databasePath, '..')).filter((name) => name.includes('export'))).toEqual(
-    [],
+  const beside = join(backend.databasePath, '..');
+  await until(
+    'its copy is gone',
+    () => !readdirSync(beside).some((name) => name.includes('export')),
   );
 });
 
@@ -164,7 +166,7 @@ test('a client that goes away in the middle of an export leaves no copy behind, 
   await response.body?.getReader().read();
   expect(existsSync(copy)).toBe(true);
   leaving.abort();
-  await vi.waitFor(() => expect(existsSync(copy)).toBe(false), { timeout: 4000 });
+  await until('the copy is gone', () => !existsSync(copy));
   expect(backend.failures).toEqual([]);
 });
 

@@ -116,6 +116,17 @@ export const wait = action({
   handler: (_, { ms }) => new Promise<string>((resolve) => setTimeout(resolve, ms, 'waited')),
 });
 
+/** Ends when the room has a message. */
+export const waitForMessage = action({
+  args: { room },
+  handler: async (ctx, args) => {
+    const count = makeFunctionReference<'query', { room: string }, number>('rooms:count');
+    while ((await ctx.runQuery(count, args)) === 0)
+      await new Promise((next) => setTimeout(next, 5));
+    return 'waited';
+  },
+});
+
 export const whoami = query({
   args: {},
   handler: async ({ auth }) => (await auth.getUserIdentity())?.subject ?? null,
