@@ -31,24 +31,33 @@ beforeAll(async () => {
   folder = temporaryFolder();
   mkdirSync(join(folder.path, 'project'));
   install('exit 0');
-  daemon = await startDaemonProcess({
-    folder: folder.path,
+  frames = new Map();
+  arrived = () => {};
+  [daemon, bridge] = await start(folder.path);
+  app = subscribe(daemon);
+});
+
+async function start(
+  home: string,
+  env: Record<string, string> = {},
+): Promise<[DaemonProcess, BridgeConnection]> {
+  const started = await startDaemonProcess({
+    folder: home,
     env: {
       CODEX_BIN: join(folder.path, 'fake-codex'),
       OPENAGENTS_CODEX_DRIVER: 'exec',
       OPENAGENTS_RUN_STALL: '2',
-      OPENAGENTS_RUN_LIMIT: '20',
+      ...env,
     },
   });
-  bridge = await daemon.connect();
-  frames = new Map();
-  arrived = () => {};
-  bridge.on('bridge.run', (frame) => {
+  const connection = await started.connect();
+  connection.on('bridge.run', (frame) => {
     frames.set(`${frame.runId} ${frame.state}`, frame);
+    if (frame.sessionAt !== undefined) frames.set(`${frame.runId} with a session`, frame);
     arrived();
   });
-  app = subscribe(daemon);
-});
+  return [started, connection];
+}
 
 afterAll(async () => {
   bridge.close();
@@ -91,11 +100,7 @@ async function runIs(runId: string, ...states: string[]): Promise<RunFrame> {
 }
 
 /** It has told its session: so the program has been read. */
-async function begun(runId: string): Promise<RunFrame> {
-  await expect.poll(() => frames.get(`${runId} running`)?.sessionAt).toBeDefined();
-  return await runIs(runId, 'running');
-}
-
+const begun = async (runId: string) => await runIs(runId, 'with a session');
 const endOf = async (runId: string) => await runIs(runId, ...ENDS);
 const interrupt = async (runId: string) => await bridge.request('interrupt', { runId });
 
@@ -182,23 +187,30 @@ describe('a program that', () => {
 
   test('never reads its prompt blocks nobody, and is ended when it takes too long', async () => {
     install(session, 'exec sleep 300');
-    const runId = await submit('x'.repeat(900_000));
-    const { pid } = await runIs(runId, 'stalled');
+    using home = temporaryFolder();
+    const [impatient, own] = await start(home.path, { OPENAGENTS_RUN_LIMIT: '5' });
+    await using _ended = impatient;
+    await using itsApp = subscribe(impatient);
+    const threadDocId = await itsApp.client.mutation(threadsCreate, { cwd: folder.path });
+    const { runId } = await own.request('run.submit', { threadDocId, text: 'x'.repeat(900_000) });
+    const { pid } = await runIs(runId, 'running');
     expect(await endOf(runId)).toMatchObject({
       state: 'timedOut',
       error: { code: 'run_timed_out' },
     });
     expect(await processGone(Number(pid))).toBe(true);
+    own.close();
   });
 
   test('ignores signals and hangs is shown as stalled, and ended by force with its children', async () => {
     install(
       `trap '' INT TERM`,
-      session,
       'sleep 300 & echo $! > child.pid',
+      session,
       'while :; do sleep 1; done',
     );
     const runId = await submit();
+    await begun(runId);
     const { pid } = await runIs(runId, 'stalled');
     const child = Number(readFileSync(join(folder.path, 'project', 'child.pid'), 'utf8'));
     await interrupt(runId);
@@ -210,7 +222,8 @@ describe('a program that', () => {
   test('is stopped by a signal is shown as stalled, goes on when it is woken, and can be ended', async () => {
     install(session, 'while :; do echo "{}"; sleep 0.2; done');
     const runId = await submit();
-    const { pid } = await runIs(runId, 'running');
+    const { pid } = await begun(runId);
+    frames.delete(`${runId} stalled`);
     process.kill(-Number(pid), 'SIGSTOP');
     await runIs(runId, 'stalled');
     frames.delete(`${runId} running`);

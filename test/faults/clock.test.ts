@@ -1,5 +1,5 @@
 /** The clock of the machine goes wrong, or is put right, under the real daemon and its backend. */
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
@@ -37,7 +37,11 @@ test(
   async () => {
     using folder = temporaryFolder();
     const clock = join(folder.path, 'clock');
-    const set = (ahead: number) => writeFileSync(clock, String(ahead));
+    // Put in place at once: whoever looks in the middle of a write would see no clock.
+    const set = (ahead: number) => {
+      writeFileSync(`${clock}.new`, String(ahead));
+      renameSync(`${clock}.new`, clock);
+    };
     set(0);
     const project = join(folder.path, 'project');
     mkdirSync(project);

@@ -1,7 +1,4 @@
-import { once } from 'node:events';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
@@ -20,19 +17,29 @@ import { convexLink } from '../../src/machines/convex-link.ts';
 import { environmentArguments } from '../../src/entries.ts';
 import { openTokenSigner } from '../../src/token-signer.ts';
 import { supervisor } from '../../src/machines/supervisor.ts';
+import { holdPort } from '../support/ports.ts';
 import { isAlive } from '../support/processes.ts';
 import { childOf, supervisorInput } from '../support/supervision.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
+import { until } from '../support/until.ts';
 
 const open: { stop: () => Promise<void> }[] = [];
 afterEach(async () => {
-  for (const each of open.splice(0)) await each.stop();
+  for (const each of open.splice(0).toReversed()) await each.stop();
 });
+
+/** Gone after all that works in it. */
+function ownFolder(): { path: string } {
+  const folder = temporaryFolder();
+  open.push({ stop: async () => folder[Symbol.dispose]() });
+  return folder;
+}
 
 interface LinkOptions {
   port?: number;
   stopLimitMs?: number;
   probeLimitMs?: number;
+  retryMs?: number;
 }
 
 /** The link as the daemon has it, on the backend that is shipped. */
@@ -66,7 +73,8 @@ function link(folder: string, options: LinkOptions = {}) {
         connection,
         tables: tableCounts(adminKeyFile(database)),
         intervalMs: 200,
-        retryMs: 100,
+        // By default it is told that the backend has ended before it has asked twice.
+        retryMs: options.retryMs ?? 5000,
         probeLimitMs: options.probeLimitMs ?? 5000,
       }),
     },
@@ -116,7 +124,7 @@ async function backendOf(folder: string): Promise<number> {
 
 describe('the embedded backend under the link', () => {
   test('that is killed comes back at the same address with the same data, and clients go on', async () => {
-    using folder = temporaryFolder();
+    const folder = ownFolder();
     const running = link(folder.path);
     await running.until('online');
     const { url } = running.context();
@@ -137,12 +145,13 @@ describe('the embedded backend under the link', () => {
     const after = await running.connection.query(api.threads.list, {});
     expect(after.map((thread) => thread.title).toSorted()).toEqual(['first', 'second', 'third']);
     await running.connection.mutation(api.threads.create, { title: 'fourth' });
-    await expect.poll(() => titles.at(-1)?.length).toBe(4);
+    await until('all four are shown', () => titles.at(-1)?.length === 4);
   });
 
   test('that hangs is found out, ended and replaced', async () => {
-    using folder = temporaryFolder();
-    const running = link(folder.path, { stopLimitMs: 200, probeLimitMs: 300 });
+    const folder = ownFolder();
+    // For a backend that lives, also on a machine that is busy, more than enough.
+    const running = link(folder.path, { stopLimitMs: 200, probeLimitMs: 1000, retryMs: 100 });
     await running.until('online');
     const frozen = await backendOf(folder.path);
     process.kill(frozen, 'SIGSTOP');
@@ -152,17 +161,18 @@ describe('the embedded backend under the link', () => {
   });
 
   test('tells the rows per table to the holder of its key, and to nobody else', async () => {
-    using folder = temporaryFolder();
+    const folder = ownFolder();
     const running = link(folder.path);
     await running.until('online');
     await running.connection.mutation(api.threads.create, { title: 'one' });
-    await expect.poll(() => running.context().tables).toMatchObject({ threads: 1, messages: 0 });
+    await until('they are told', () => running.context().tables?.['threads'] === 1);
+    expect(running.context().tables).toMatchObject({ threads: 1, messages: 0 });
     const response = await fetch(new URL('/api/table_counts', running.context().url));
     expect(response.status).toBe(403);
   });
 
   test('ends with the link', async () => {
-    using folder = temporaryFolder();
+    const folder = ownFolder();
     const running = link(folder.path);
     await running.until('online');
     const pid = await backendOf(folder.path);
@@ -171,21 +181,18 @@ describe('the embedded backend under the link', () => {
   });
 
   test('whose port is taken says so, and comes up when it is free', async () => {
-    using folder = temporaryFolder();
-    const other = createServer().listen(0, '127.0.0.1');
-    await once(other, 'listening');
-    // A TCP server's address is never a pipe name.
-    const { port } = other.address() as AddressInfo;
-    const running = link(folder.path, { port });
+    const folder = ownFolder();
+    const other = await holdPort();
+    const running = link(folder.path, { port: other.port });
     await running.until('failed');
     expect(running.context().lastError).toMatchObject({ code: 'port_taken' });
-    other.close();
+    await other.close();
     await running.until('online');
-    expect(running.context().url).toContain(String(port));
+    expect(running.context().url).toContain(String(other.port));
   });
 
   test('whose database is damaged sets it aside, says so, and serves a new one', async () => {
-    using folder = temporaryFolder();
+    const folder = ownFolder();
     const path = join(folder.path, 'convex.sqlite');
     writeFileSync(path, 'this is no database, but somebody may want it back'.repeat(200));
     const before = readFileSync(path);

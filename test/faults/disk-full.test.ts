@@ -41,15 +41,16 @@ test.runIf(canMount)(
       error: 'DiskFull',
       message: expect.stringContaining('disk is full'),
     });
-    const atFirst = acknowledged;
     const reader = open(url);
-    expect(await reader.query(api.rooms.count, { room: 'r' })).toBe(1 + atFirst);
+    const before = await reader.query(api.rooms.count, { room: 'r' });
     const refused = await fetch(`${url}/api/mutation`, {
       method: 'POST',
       body: JSON.stringify({ path: 'rooms:send', args: { room: 'other', body: bodies[0] } }),
     });
     expect([refused.status, await refused.json()]).toMatchObject([503, { code: 'DiskFull' }]);
-    expect(acknowledged).toBe(atFirst);
+    expect(await reader.query(api.rooms.count, { room: 'r' })).toBe(before);
+    // One that still had room may be answered later: the connection ends with the first that had none.
+    expect(1 + acknowledged).toBeLessThanOrEqual(before);
     const seen = watch(reader, api.rooms.list, { room: 'r' });
 
     backend.say('0');

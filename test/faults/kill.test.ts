@@ -2,7 +2,7 @@
  * kill -9 of each process in the middle of a stream of lines. `KILL_ROUNDS` sets how
  * often (`npm run test:kill` does twenty rounds of each).
  */
-import { mkdirSync } from 'node:fs';
+import { globSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
 import { processGone, startDaemonProcess, type DaemonProcess } from '../support/daemon-process.ts';
@@ -13,6 +13,7 @@ import { startScriptedModel } from '../support/scripted-model/start-scripted-mod
 import { createSession, type SessionWriter } from '../support/session-writer.ts';
 import { subscribe, threadsCreate, type MessageRow } from '../support/subscriber.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
+import { until } from '../support/until.ts';
 
 const ROUNDS = Number(process.env['KILL_ROUNDS'] ?? 4);
 /** Messages appended in each round; the kill falls between the first and the last. */
@@ -90,6 +91,11 @@ test(
       await bridge.request('run.submit', { threadDocId, text: `round ${round}` });
       const expected = [`round ${round}`, 'First.', 'Second.'];
       await app.messages(threadDocId, (rows) => texts(rows).length === expected.length);
+      // Codex says it on its output first.
+      await until(
+        'it is in the session file',
+        () => sessionFilesWith(codexHome, 'Second.') === round + 1,
+      );
       const codex = await vi.waitUntil(() => descendant(daemon.pid, 'app-server'), {
         timeout: 10_000,
       });
@@ -106,6 +112,11 @@ test(
     bridge.close();
   },
 );
+
+function sessionFilesWith(codexHome: string, text: string): number {
+  const paths = globSync(join(codexHome, 'sessions', '**', '*.jsonl'));
+  return paths.filter((path) => readFileSync(path, 'utf8').includes(text)).length;
+}
 
 /** Appends this round's messages, each a few ms after the last, and kills among them. */
 async function appendWhile(

@@ -3,6 +3,7 @@ import { appendFileSync, chmodSync, mkdirSync, readFileSync, writeFileSync } fro
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { EventOf, Reply } from '../../src/control/connect-bridge.ts';
+import { watchStatusFrame } from '../../src/control/frames.ts';
 import {
   spawnDaemon,
   startDaemonProcess,
@@ -13,6 +14,7 @@ import { holdPort } from '../support/ports.ts';
 import { createSession } from '../support/session-writer.ts';
 import { subscribe, threadsCreate } from '../support/subscriber.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
+import { until } from '../support/until.ts';
 
 let folder: ReturnType<typeof temporaryFolder>;
 beforeEach(() => {
@@ -26,6 +28,7 @@ const spawn = (env: Record<string, string> = {}) => spawnDaemon({ folder: folder
 
 const isListening = ({ msg }: LogRecord) => msg === 'control socket is listening';
 const isOnline = ({ msg }: LogRecord) => msg === 'convex is online';
+const isMissing = ({ msg }: LogRecord) => msg === 'codex cannot be run';
 const needsSomebody = ({ msg }: LogRecord) => msg?.startsWith('convex cannot be used') ?? false;
 /** What a person is warned of. */
 const warnings = (daemon: DaemonProcess) =>
@@ -39,7 +42,7 @@ async function connectOnceListening(daemon: DaemonProcess) {
   return Object.assign(daemon, { controlUrl: `ws://${String(address)}/ws` }).connect();
 }
 
-function actorOf(status: Reply<'bridge.status'>, id: string): unknown {
+function actorOf(status: Reply<'bridge.status'>, id: string) {
   return status.actors.find((actor) => actor.id === id);
 }
 
@@ -72,9 +75,12 @@ describe('a port that another program holds', () => {
     const lastError = `The address is already in use; stop the other program or choose another port: 127.0.0.1:${other.port} (OPENAGENTS_CONVEX_PORT)`;
     const bridge = await connectOnceListening(daemon);
     await daemon.logged(needsSomebody);
-    const status = await bridge.request('bridge.status');
-    expect(status).toMatchObject({ convexHealthy: false });
-    expect(actorOf(status, 'convex')).toMatchObject({ state: 'failed', lastError });
+    expect(await bridge.request('bridge.status')).toMatchObject({ convexHealthy: false });
+    // Between two of its tries.
+    await until('the status says so', async () => {
+      const convex = actorOf(await bridge.request('bridge.status'), 'convex');
+      return convex?.state === 'failed' && convex.lastError === lastError;
+    });
     expect(await bridge.request('convex.status')).toMatchObject({ healthy: false, lastError });
 
     await other.close();
@@ -105,7 +111,8 @@ test('without Codex the daemon runs, says so, and a submitted run fails with cod
     message: expect.stringMatching(/^Codex was not found; install it with .* or set CODEX_BIN/),
   });
   bridge.close();
-  expect(daemon.log.filter(({ msg }) => msg === 'codex cannot be run')).toHaveLength(1);
+  await daemon.logged(isMissing);
+  expect(daemon.log.filter(isMissing)).toHaveLength(1);
 });
 
 test('without a sessions directory the daemon runs, and sees the sessions of one made later', async () => {
@@ -248,8 +255,10 @@ test('a line that cannot be parsed is set aside and counted, and the lines after
     'after',
   ]);
   const bridge = await daemon.connect();
-  expect(await bridge.request('sessions.watch_status')).toMatchObject({
-    files: { known: 1, quarantined: 1 },
+  // A row is seen before its answer has come back to the daemon.
+  await until('it is counted', async () => {
+    const { files } = watchStatusFrame.parse(await bridge.request('sessions.watch_status'));
+    return files.known === 1 && files.quarantined === 1;
   });
   bridge.close();
 });

@@ -76,14 +76,7 @@ export class TestedBridge {
   /** False when there is none now. `SIGSTOP`: the daemon has to find out that it hangs. */
   async hitBackend(signal: 'SIGKILL' | 'SIGSTOP'): Promise<boolean> {
     const backend = await this.#backend();
-    if (backend === undefined) return false;
-    try {
-      process.kill(backend.pid, signal);
-      return true;
-    } catch {
-      // It ended by itself since.
-      return false;
-    }
+    return backend !== undefined && hit(backend.pid, signal);
   }
 
   /** Everything in Convex is lost, and nobody tells the daemon. */
@@ -92,7 +85,7 @@ export class TestedBridge {
     this.halt();
     const backend = await this.#backend();
     if (backend !== undefined) {
-      process.kill(backend.pid, 'SIGKILL');
+      hit(backend.pid, 'SIGKILL');
       await processGone(backend.pid);
     }
     const folder = join(this.#folder, 'openagents', 'convex');
@@ -128,5 +121,14 @@ export class TestedBridge {
     return this.#daemon === null
       ? undefined
       : await descendant(this.#daemon.pid, 'embedded-convex');
+  }
+}
+
+/** False when it has ended by itself since it was looked for. */
+function hit(pid: number, signal: NodeJS.Signals): boolean {
+  try {
+    return process.kill(pid, signal);
+  } catch {
+    return false;
   }
 }
