@@ -70,10 +70,13 @@ beforeEach(async () => {
   thread = await app.client.mutation(threadsCreate, { cwd: join(folder.path, 'project') });
 });
 
+/** The bridge asks a program that was replaced for its version: then it misbehaves in nothing. */
+const version = `[ "$1" = --version ] && echo 0.0.0 && exit`;
+
 /** Under another inode, as an update of Codex does it; what runs goes on with the old one. */
 function install(...lines: string[]): void {
   const file = join(folder.path, 'fake-codex');
-  writeFileSync(`${file}.new`, ['#!/bin/sh', ...lines, ''].join('\n'));
+  writeFileSync(`${file}.new`, ['#!/bin/sh', version, ...lines, ''].join('\n'));
   chmodSync(`${file}.new`, 0o755);
   renameSync(`${file}.new`, file);
 }

@@ -111,6 +111,7 @@ test('a promise that fails and that nobody waits for is told in the log, and end
 });
 
 const FAKE_CODEX = `#!/bin/sh
+[ "$1" = --version ] && echo 0.0.0 && exit
 echo '{"type":"thread.started","thread_id":"01a21610-1106-7890-9203-3f18b838f17d"}'
 echo '{"type":"turn.started"}'
 until [ -e go ]; do sleep 0.1; done

@@ -2,6 +2,7 @@ import { renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { codexProbe } from '../../../src/actors/codex-process/codex-probe.ts';
+import { codexVersion } from '../../../src/actors/codex-process/codex-version.ts';
 import { shellProgram } from '../../support/codex-process.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 import { until } from '../../support/until.ts';
@@ -30,4 +31,13 @@ test('a Codex that is installed, replaced or removed while the bridge runs is se
     'codex is there',
     'codex cannot be run',
   ]);
+});
+
+test('a program that prints without end in place of its version is given up', async () => {
+  using folder = temporaryFolder();
+  const chatty = shellProgram(folder.path, `yes 1.2.3`);
+  const env = { PATH: process.env['PATH'] ?? '' };
+  await expect(codexVersion(chatty, env)).rejects.toMatchObject({ code: 'codex_missing' });
+  const late = shellProgram(folder.path, 'echo 1.2.3', `head -c 1000000 /dev/zero | tr '\\0' x`);
+  await expect(codexVersion(late, env)).rejects.toMatchObject({ code: 'codex_missing' });
 });
