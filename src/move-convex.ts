@@ -1,5 +1,5 @@
 /** Moves the data of the embedded backend out of it and into it, whether it runs or not. */
-import { createWriteStream } from 'node:fs';
+import { createWriteStream, existsSync } from 'node:fs';
 import { readFile, rm, stat } from 'node:fs/promises';
 import { Readable, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -19,7 +19,7 @@ export async function exportSnapshot(config: Config, file: string): Promise<numb
   // `wx`: what is there stays.
   const output = createWriteStream(file, { flags: 'wx', mode: 0o600 });
   await new Promise((resolve, reject) => output.once('open', resolve).once('error', reject)).catch(
-    (cause: unknown) => Promise.reject(notMoved(cause)),
+    (cause: unknown) => Promise.reject(notMoved(cause, file)),
   );
   try {
     const served = await fetchSnapshot(config);
@@ -28,7 +28,7 @@ export async function exportSnapshot(config: Config, file: string): Promise<numb
   } catch (cause) {
     output.destroy();
     await rm(file, { force: true });
-    throw notMoved(cause);
+    throw notMoved(cause, file);
   }
   return (await stat(file)).size;
 }
@@ -42,7 +42,7 @@ export async function importSnapshotFile(
   try {
     return await importSnapshot(file, config.convexDb, { replace });
   } catch (cause) {
-    throw notMoved(cause);
+    throw notMoved(cause, file);
   }
 }
 
@@ -66,7 +66,7 @@ async function fetchSnapshot(config: Config): Promise<Readable | null> {
 }
 
 async function exportClosed(path: string, output: Writable): Promise<void> {
-  await stat(path);
+  if (!existsSync(path)) throw new Error(`there is no database ${path}`);
   const database = Database.open(path, LOCK_WAIT_MS);
   try {
     await writeSnapshot(database, output);
@@ -78,9 +78,21 @@ async function exportClosed(path: string, output: Writable): Promise<void> {
 /** For a backend that is just ending. */
 const LOCK_WAIT_MS = 2000;
 
-function notMoved(cause: unknown): BridgeError {
-  const reason = cause instanceof Error ? cause.message : String(cause);
-  const isInUse = cause instanceof Error && 'code' in cause && cause.code === 'DatabaseInUse';
-  const advice = isInUse ? '; the bridge that serves it has another port, or must be stopped' : '';
-  return new BridgeError('convex_snapshot', `${reason}${advice}`, { cause });
+/** `file`: the snapshot's. */
+function notMoved(cause: unknown, file: string): BridgeError {
+  return new BridgeError('convex_snapshot', reasonOf(cause, file), { cause });
+}
+
+function reasonOf(cause: unknown, file: string): string {
+  if (!(cause instanceof Error)) return String(cause);
+  switch ('code' in cause && cause.code) {
+    case 'EEXIST':
+      return `${file} is there already`;
+    case 'ENOENT':
+      return `no such file or directory: ${file}`;
+    case 'DatabaseInUse':
+      return `${cause.message}; the bridge that serves it has another port, or must be stopped`;
+    default:
+      return cause.message;
+  }
 }

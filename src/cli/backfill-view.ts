@@ -94,7 +94,7 @@ function facts(frame: BackfillFrame): string {
     `${padded(files.done, files.total)}/${files.total} files`,
     ...(files.failed > 0 ? [`${files.failed} failed`] : []),
     `${padded(megabytes(bytes.done), megabytes(bytes.total))}/${megabytes(bytes.total)} MB`,
-    `${messages.inserted} messages`,
+    counted(messages.inserted, 'message'),
   ];
   if (state === 'paused') parts.push(`paused: ${frame.lastError ?? ''}`);
   if (frame.bytesPerSecond !== null) parts.push(`${megabytes(frame.bytesPerSecond)} MB/s`);
@@ -112,7 +112,7 @@ function summary({ files, bytes, messages }: BackfillFrame): string {
   const failed = files.failed > 0 ? `, ${files.failed} failed` : '';
   const read = `${files.done} of ${counted(files.total, 'file')}${failed}, ${megabytes(bytes.done)} MB`;
   if (messages.inserted + messages.known === 0) return `${read}; nothing in them is new.`;
-  return `${read}; ${messages.inserted} messages are new, ${messages.known} were known.`;
+  return `${read}; ${counted(messages.inserted, 'message')} new, ${messages.known} known.`;
 }
 
 function megabytes(bytes: number): string {

@@ -44,7 +44,9 @@ export function isOver({ state }: Pick<RunFrame, 'state'>): boolean {
 export function verdict({ state, error }: RunFrame): ExitCode {
   if (state === 'completed') return EXIT.done;
   const how = state === 'timedOut' ? 'took too long' : state === 'failed' ? 'failed' : 'was ended';
-  process.stderr.write(`oa-bridge: the run ${how}${error ? `: ${error.message}` : ''}\n`);
+  process.stderr.write(
+    `oa-bridge: the run ${how}${error ? `: ${error.message} [${error.code}]` : ''}\n`,
+  );
   return state === 'interrupted' ? EXIT.interrupted : EXIT.failed;
 }
 

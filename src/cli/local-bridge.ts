@@ -56,7 +56,11 @@ async function whyNot(url: string, token: string, cause: unknown): Promise<Bridg
   }
   if (answer === 'upgraded') return null;
   const { success, data } = refusal.safeParse(answer.body);
-  const reason = success ? data.message : `HTTP status ${answer.status}, so it is no bridge`;
+  const reason = !success
+    ? `HTTP status ${answer.status}, so it is no bridge`
+    : answer.status === 401
+      ? 'it has another token: it runs on another home (OPENAGENTS_HOME), or its token comes from OPENAGENTS_BRIDGE_TOKEN'
+      : data.message;
   return new BridgeError('bridge_refused', `${url}: ${reason}`, { cause });
 }
 

@@ -18,6 +18,7 @@ const MAX_BYTES = 256 * 1024 * 1024;
 export async function record(config: Config, flags: RecordFlags): Promise<ExitCode> {
   const seconds = flags.for === undefined ? null : secondsOf(flags.for);
   const bridge = await connectLocalBridge(config);
+  using _ = { [Symbol.dispose]: () => bridge.close() };
   const file = flags.out ?? `oa-bridge-${new Date().toISOString().replace(/[:.]/g, '-')}.jsonl`;
   const output = open(file);
   const counts = { events: 0, dropped: 0, bytes: 0 };
@@ -46,7 +47,6 @@ export async function record(config: Config, flags: RecordFlags): Promise<ExitCo
   clearTimeout(timer);
   // What is on its way comes before the answer.
   if (exitCode === EXIT.done) await bridge.request('machines.unwatch');
-  bridge.close();
   closeSync(output);
   const lost = counts.dropped > 0 ? `, ${counts.dropped} left out` : '';
   process.stderr.write(`${counts.events} events${lost}, ${counts.bytes} bytes.\n`);

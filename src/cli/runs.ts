@@ -1,6 +1,7 @@
 /** `oa-bridge runs`, `interrupt` and `attach`: what Codex does for whom, and how to end it. */
 import { z } from 'zod';
 import type { Config } from '../config.ts';
+import { ControlFailure } from '../control/connect-bridge.ts';
 import { BridgeError } from '../errors.ts';
 import { convexFunctions, type ConvexFunctions } from './convex-functions.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
@@ -117,10 +118,14 @@ function tokens(used: z.infer<typeof usage>): string {
 export async function interrupt(config: Config, runId: string | undefined): Promise<ExitCode> {
   const bridge = await connectLocalBridge(config);
   try {
-    const target = runId === undefined ? {} : { runId };
-    const frame = await bridge.request('interrupt', target);
+    const frame = await bridge.request('interrupt', runId === undefined ? {} : { runId });
     console.log(`${frame.runId} ${frame.state}`);
     return EXIT.done;
+  } catch (error) {
+    const isNone = error instanceof ControlFailure && error.code === 'not_found';
+    if (!isNone || runId !== undefined) throw error;
+    process.stderr.write('oa-bridge: no run goes on.\n');
+    return EXIT.failed;
   } finally {
     bridge.close();
   }

@@ -90,7 +90,7 @@ async function threadNamed(ask: Ask, id: string): Promise<z.infer<typeof namedTh
 
 async function convexQuery(config: Config): Promise<Ask> {
   const bridge = await connectLocalBridge(config);
+  using _ = { [Symbol.dispose]: () => bridge.close() };
   const convex = await convexFunctions(bridge);
-  bridge.close();
   return async (name, args) => await convex.query(name, args);
 }

@@ -6,6 +6,7 @@ import { z } from 'zod';
 import type { Config } from '../config.ts';
 import type { BridgeConnection } from '../control/connect-bridge.ts';
 import { onConflict } from '../control/modes.ts';
+import { BridgeError } from '../errors.ts';
 import { convexFunctions } from './convex-functions.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import { followRuns, verdict } from './follow-run.ts';
@@ -27,6 +28,7 @@ export async function submit(
   flags: SubmitFlags,
 ): Promise<ExitCode> {
   const text = prompt === '-' ? await readAll(process.stdin) : prompt;
+  if (text.trim() === '') throw new BridgeError('arguments_invalid', 'the prompt is empty');
   const bridge = await connectLocalBridge(config);
   try {
     const threadDocId = flags.thread ?? (await createThread(bridge, flags));

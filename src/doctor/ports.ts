@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { probeBackend } from '../actors/convex-backend/probe.ts';
 import type { Config } from '../config.ts';
-import { connectBridge } from '../control/connect-bridge.ts';
+import { connectBridge, type BridgeConnection } from '../control/connect-bridge.ts';
 import { readToken } from '../home.ts';
 import { reachableHost } from '../reachable-host.ts';
 import { failed, ok, warning, type Finding } from './finding.ts';
@@ -16,39 +16,60 @@ export async function checkControl(config: Config): Promise<Finding> {
   if (state !== 'taken') {
     return failed('control', `${shown}: ${state}`, 'choose another address with OPENAGENTS_BIND');
   }
-  const token = config.token ?? tokenOf(config.home);
-  const url = `ws://${reachableHost(host)}:${port}/ws`;
-  try {
-    if (token === undefined) throw new Error('This home has no token.');
-    const bridge = await connectBridge({ url, token, reconnect: false });
-    const { version, pid } = await bridge.request('bridge.status');
-    bridge.close();
-    return ok('control', `oa-bridge ${version} serves ${shown} (pid ${pid})`);
-  } catch {
+  const bridge = await ownBridge(config);
+  if (bridge === undefined) {
     const advice = 'stop the other program, or choose another address with OPENAGENTS_BIND';
     return failed('control', `${shown} is held by a program that does not take our token`, advice);
   }
+  const { version, pid } = await bridge.request('bridge.status');
+  bridge.close();
+  return ok('control', `oa-bridge ${version} serves ${shown} (pid ${pid})`);
 }
 
 export async function checkConvex(config: Config): Promise<Finding> {
   const { convexMode, convexUrl, convexInterface, convexPort } = config;
-  const isRemote = convexMode === 'remote' && convexUrl !== undefined;
-  const url = isRemote ? convexUrl : `http://${reachableHost(convexInterface)}:${convexPort}`;
-  const state = isRemote ? 'taken' : await portState(convexInterface, convexPort);
-  if (state === 'free') return ok('convex', `${convexInterface}:${convexPort} is free`);
-  if (state !== 'taken') {
-    const advice = 'choose another with OPENAGENTS_CONVEX_INTERFACE and OPENAGENTS_CONVEX_PORT';
-    return failed('convex', `${convexInterface}:${convexPort}: ${state}`, advice);
+  if (convexMode === 'remote' && convexUrl !== undefined) return await checkRemote(convexUrl);
+  const bridge = await ownBridge(config);
+  if (bridge !== undefined) {
+    const { healthy, url, state, lastError } = await bridge.request('convex.status');
+    bridge.close();
+    if (healthy) return ok('convex', `${url} is healthy`);
+    const found = `${url} is ${state}${lastError === null ? '' : `: ${lastError}`}`;
+    return (lastError === null ? warning : failed)('convex', found, 'see "oa-bridge logs"');
   }
+  const shown = `${convexInterface}:${convexPort}`;
+  const held = await portState(convexInterface, convexPort);
+  if (held === 'free') return ok('convex', `${shown} is free`);
+  return held === 'taken'
+    ? failed(
+        'convex',
+        `${shown} is held by another program`,
+        'stop it, or choose another port with OPENAGENTS_CONVEX_PORT',
+      )
+    : failed(
+        'convex',
+        `${shown}: ${held}`,
+        'choose another with OPENAGENTS_CONVEX_INTERFACE and OPENAGENTS_CONVEX_PORT',
+      );
+}
+
+async function checkRemote(url: string): Promise<Finding> {
   try {
     await probeBackend(url, new AbortController().signal);
     return ok('convex', `${url} is healthy`);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    return isRemote
-      ? warning('convex', reason, 'nothing is lost: the bridge waits for it')
-      : failed('convex', reason, 'stop the other program, or set OPENAGENTS_CONVEX_PORT');
+    return warning('convex', reason, 'nothing is lost: the bridge waits for it');
   }
+}
+
+/** The bridge of this home, where it answers. */
+async function ownBridge(config: Config): Promise<BridgeConnection | undefined> {
+  const { host, port } = config.bind;
+  const token = config.token ?? tokenOf(config.home);
+  if (token === undefined) return undefined;
+  const url = `ws://${reachableHost(host)}:${port}/ws`;
+  return await connectBridge({ url, token, reconnect: false }).catch(() => undefined);
 }
 
 /** `free`, `taken`, or why it cannot be had. */

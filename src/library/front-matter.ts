@@ -73,9 +73,14 @@ function plainValue(document: Document): Parsed<unknown> {
   }
 }
 
+/** "a, b or c" */
+const anyOf = new Intl.ListFormat('en-GB', { type: 'disjunction' });
+
 function explain(issue: z.core.$ZodIssue): string {
   const isMissing = issue.code === 'invalid_type' && issue.message.endsWith('received undefined');
-  return isMissing ? 'is required' : issue.message;
+  if (isMissing) return 'is required';
+  if (issue.code !== 'invalid_value') return issue.message;
+  return `must be ${anyOf.format(issue.values.map(String))}`;
 }
 
 /** An opening line, what is between, and a closing line with its newline, if it has one. */

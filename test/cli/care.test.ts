@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { z } from 'zod';
 import { commandLine, firstOutput } from '../support/command-line.ts';
 import { startDaemonProcess } from '../support/daemon-process.ts';
-import { answerAsWebServer, holdPort } from '../support/ports.ts';
+import { answerAsWebServer, freePort, holdPort } from '../support/ports.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const findings = z
@@ -56,6 +56,22 @@ test('doctor finds what is wrong, says what to do, and ends with 1', async () =>
   });
   for (const { verdict, advice } of found.values())
     expect(advice !== undefined).toBe(verdict !== 'ok');
+});
+
+test('doctor does not take the Convex of another home for its own', async () => {
+  using folder = temporaryFolder();
+  using other = temporaryFolder();
+  await using daemon = await startDaemonProcess({ folder: other.path });
+  const { exitCode, found } = await doctor(folder.path, {
+    OPENAGENTS_BIND: `127.0.0.1:${await freePort()}`,
+    OPENAGENTS_CONVEX_PORT: new URL(daemon.convexUrl).port,
+  });
+  expect(exitCode).toBe(1);
+  expect(found.get('control')).toMatchObject({ verdict: 'ok' });
+  expect(found.get('convex')).toMatchObject({
+    verdict: 'failed',
+    found: expect.stringContaining('held by another program'),
+  });
 });
 
 test('doctor asks a Codex that has no home yet nothing that it could not answer', async () => {

@@ -33,6 +33,7 @@ describe('help and wrong arguments', () => {
     [['submit'], "missing required argument 'text'"],
     [['status', '--bind', 'here'], '--bind is "here", but must be host:port'],
     [['convex', '--convex-port', '70000'], '--convex-port is "70000", but must be'],
+    [['submit', ' '], 'the prompt is empty'],
   ])('%j is told on standard error with exit code 2', async (args, message) => {
     const { exitCode, stdout, stderr } = await commandLine('/nowhere', args);
     expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
@@ -52,12 +53,17 @@ describe('without a daemon', () => {
     // While it is served by the backend, afterwards from the file.
     const running = await commandLine(folder.path, ['convex', 'export', file], environment);
     expect(running).toMatchObject({ exitCode: 0, stderr: '' });
+    const none = await commandLine(target.path, ['convex', 'export', `${file}1`], environment);
+    expect([none.exitCode, none.stderr]).toEqual([1, expect.stringContaining('no database')]);
     const busy = await commandLine(folder.path, ['convex', 'import', file, '--replace']);
     expect([busy.exitCode, busy.stderr]).toEqual([1, expect.stringContaining('must be stopped')]);
     served.kill('SIGTERM');
     await served;
     const again = await commandLine(folder.path, ['convex', 'export', file], environment);
-    expect([again.exitCode, again.stderr]).toEqual([1, expect.stringContaining('EEXIST')]);
+    expect([again.exitCode, again.stderr]).toEqual([
+      1,
+      expect.stringContaining('is there already'),
+    ]);
     const closed = await commandLine(folder.path, ['convex', 'export', `${file}2`], environment);
     expect(closed).toMatchObject({ exitCode: 0, stderr: '' });
     for (const each of [file, `${file}2`]) {
@@ -207,7 +213,7 @@ describe('with a daemon', () => {
       OPENAGENTS_BRIDGE_TOKEN: 'not-the-token-of-this-bridge',
     });
     expect(exitCode).toBe(1);
-    expect(stderr).toMatch(/A valid token is required.*\[bridge_refused\]$/);
+    expect(stderr).toMatch(/it has another token.*\[bridge_refused\]$/);
     expect(stderr).not.toContain('not-the-token');
   });
 
@@ -240,7 +246,7 @@ describe('with a daemon', () => {
   test('submit of a run that fails ends with what Codex said, and exit code 1', async () => {
     const { exitCode, stdout, stderr } = await submit('go wrong');
     expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' });
-    expect(stderr).toMatch(/^oa-bridge: the run failed: .*the model is on fire$/m);
+    expect(stderr).toMatch(/^oa-bridge: the run failed: .*the model is on fire \[codex_failed\]$/m);
   });
 
   test('submit to a thread that does not exist says so, with exit code 1', async () => {
@@ -272,6 +278,23 @@ describe('with a daemon', () => {
       .toMatch(new RegExp(`^${runId} +done +\\d+s +\\d+ `, 'm'));
     const [row] = JSON.parse((await run('runs', '--limit', '1', '--json')).stdout);
     expect(row).toMatchObject({ _id: runId, status: 'done', usage: expect.any(Object) });
+  });
+
+  test('interrupt without an id, when no run goes on, says so, with exit code 1', async () => {
+    const { exitCode, stdout, stderr } = await run('interrupt');
+    expect({ exitCode, stdout, stderr }).toEqual({
+      exitCode: 1,
+      stdout: '',
+      stderr: 'oa-bridge: no run goes on.',
+    });
+  });
+
+  test('record ends at once when its file is there already, and leaves that as it is', async () => {
+    const file = join(folder.path, 'kept.jsonl');
+    writeFileSync(file, 'kept');
+    const { exitCode, stderr } = await run('record', '--out', file);
+    expect([exitCode, stderr]).toEqual([2, expect.stringContaining('is there already')]);
+    expect(readFileSync(file, 'utf8')).toBe('kept');
   });
 
   test('submit --project of one that is not there says so, with exit code 1', async () => {
