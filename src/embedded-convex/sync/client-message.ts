@@ -43,6 +43,8 @@ export interface FunctionCall {
 
 /** Throws a fatal `SessionError` that names what is wrong. */
 export function parseClientMessage(text: string): ClientMessage {
+  const long = text.length < LONG_CALL ? null : readLongCall(text);
+  if (long !== null) return long;
   const message = asObject(parseJson(text), 'The message');
   switch (message['type']) {
     case 'Connect':
@@ -72,6 +74,28 @@ export function parseClientMessage(text: string): ClientMessage {
     default:
       throw invalid(`unknown type ${JSON.stringify(message['type'])}`);
   }
+}
+
+/** Characters. Here it begins to matter that arguments are read once less. */
+const LONG_CALL = 16 * 1024;
+/** As the official client writes one: its fields in this order, and the arguments last. */
+const BEFORE_ARGUMENTS =
+  /^\{"type":"(Mutation|Action)","requestId":(\d{1,9}),"udfPath":"([\w./:-]+)","args":(?=\[\{)/;
+
+/**
+ * Leaves the arguments as they are: the engine reads them anyway, and fails the call if they
+ * are no JSON. null: it is written otherwise, and is read in full.
+ */
+function readLongCall(text: string): ClientMessage | null {
+  const [before, type, requestId, path] = BEFORE_ARGUMENTS.exec(text) ?? [];
+  if (before === undefined || path === undefined || !text.endsWith('}]}')) return null;
+  return {
+    type: type === 'Action' ? type : 'Mutation',
+    requestId: Number(requestId),
+    path: canonicalFunctionPath(path),
+    args: text.slice(before.length, -1),
+    componentPath: '',
+  };
 }
 
 type JsonObject = Record<string, unknown>;

@@ -39,6 +39,29 @@ test('a call that waits for a backend ends when the connection is closed or open
   expect(connection.url).toBeNull();
 });
 
+test.each([
+  ['of this machine is masked with nothing', '127.0.0.1', true],
+  // Every address of this machine, this one among them; but that is not known by its name.
+  ['elsewhere is masked', '0.0.0.0', false],
+])('what goes to a backend %s', async (_where, host, isPlain) => {
+  const server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
+  await once(server, 'listening');
+  const sent: Buffer[] = [];
+  const opened = new Promise<string>((resolve) => {
+    server.on('connection', (socket, { socket: bare }) => {
+      // A copy: the server unmasks in place.
+      bare.prependListener('data', (bytes: Buffer) => sent.push(Buffer.from(bytes)));
+      socket.on('message', (data: Buffer) => resolve(data.toString()));
+    });
+  });
+  connection.open(`http://${host}:${(server.address() as AddressInfo).port}`);
+  expect(await opened).toContain('"type":"Connect"');
+  expect(Buffer.concat(sent).includes('"type":"Connect"')).toBe(isPlain);
+  await connection.close();
+  for (const socket of server.clients) socket.terminate();
+  server.close();
+});
+
 test('a backend that breaks the protocol costs the client, not the process', async () => {
   const server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
   await once(server, 'listening');

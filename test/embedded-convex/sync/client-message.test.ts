@@ -65,3 +65,54 @@ function attempt(run: () => unknown): unknown {
     return error;
   }
 }
+
+const words = 'word '.repeat(4_000);
+
+test.each([
+  ['words', { text: words }],
+  [
+    'signs',
+    { text: `${words}\u2028 "\\ \ud83d\ude00 \u0000`, n: [1.5, null, { $integer: 'AQ==' }] },
+  ],
+  ['names', JSON.parse(`{"__proto__":2,"":"${words}"}`) as object],
+])('long arguments are what they were sent as: %s', (_name, args) => {
+  const call = { requestId: 7, udfPath: 'a/b.js:c', args: [args] };
+  for (const message of [
+    { type: 'Mutation', ...call },
+    { type: 'Action', ...call, componentPath: undefined },
+    // Other clients write the fields in another order, and all of them.
+    { type: 'Mutation', ...call, componentPath: null },
+    { args: call.args, type: 'Mutation', requestId: 7, udfPath: 'a/b', componentPath: '' },
+  ]) {
+    const { args: text, ...parsed } = callOf(JSON.stringify(message));
+    expect(parsed).toEqual({
+      type: message.type,
+      requestId: 7,
+      path: message.udfPath === 'a/b' ? 'a/b:default' : 'a/b:c',
+      componentPath: '',
+    });
+    expect(JSON.parse(text)).toEqual([args]);
+  }
+});
+
+test.each([
+  ['two arguments', `[{"a":"${words}"},[{}]]`],
+  ['no object', `["${words}"]`],
+  ['no list', `{"a":"${words}"}`],
+  ['no JSON', `[{"a":"${words}"}`],
+])('a long call is refused when its arguments are %s', (_name, args) => {
+  const text = `{"type":"Mutation","requestId":1,"udfPath":"a:b","args":${args}}`;
+  expect(attempt(() => parseClientMessage(text))).toBeInstanceOf(SessionError);
+});
+
+test('a long call to a component keeps its component', () => {
+  const call = { type: 'Mutation', requestId: 1, udfPath: 'a:b', componentPath: 'x' };
+  const message = JSON.stringify({ ...call, args: [{ words }] });
+  expect(parseClientMessage(message)).toMatchObject({ componentPath: 'x' });
+});
+
+function callOf(text: string) {
+  const parsed = parseClientMessage(text);
+  if (parsed.type !== 'Mutation' && parsed.type !== 'Action') throw new Error(parsed.type);
+  return parsed;
+}

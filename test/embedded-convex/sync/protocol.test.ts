@@ -258,6 +258,18 @@ test('a wrong admin key is an AuthError that names the version in force', async 
   await client.closed;
 });
 
+test('long arguments that are no JSON fail their mutation, and nothing after it', async () => {
+  using client = await rawClient(backend.url);
+  const words = 'word '.repeat(10_000);
+  const call = (requestId: number, args: string) =>
+    `{"type":"Mutation","requestId":${requestId},"udfPath":"rooms:send","args":[{"room":"long",${args}}]}`;
+  client.send(call(0, `"body":"${words}","body":`), call(1, `"body":"${words}"`));
+  const failed = await client.next('MutationResponse');
+  expect(failed).toMatchObject({ requestId: 0, success: false });
+  expect(failed['result']).toMatch(/Invalid arguments for rooms:send/);
+  expect(await client.next('MutationResponse')).toMatchObject({ requestId: 1, success: true });
+});
+
 describe('what a client may not do ends its connection with a FatalError that says why', () => {
   const cases: Array<[string, Array<object | string>, RegExp]> = [
     ['no JSON', ['nonsense{'], /not JSON/],
