@@ -45,6 +45,9 @@ test.each(noSecrets)('%.70s stays', (text) => {
   expect(redactor.text(`${text}\n`, { isCut: true }).count).toBe(0);
 });
 
+/** The same texts every time. */
+const SEED = 20_261_126;
+
 const anySecret = fc.constantFrom(...knownSecrets.map(([, secret]) => secret), OWN);
 const longSecret = anySecret.filter(({ length }) => length > 35);
 const whole = fc.constantFrom(...knownSecrets, ['bridge-token', OWN] as const);
@@ -106,7 +109,7 @@ describe('whatever stands around it', () => {
         expect(redacted.count).toBeGreaterThan(0);
         expect(redact(redacted.text)).toEqual({ text: redacted.text, count: 0 });
       }),
-      { numRuns: 2000 },
+      { seed: SEED, numRuns: 2000 },
     );
   });
 
@@ -135,7 +138,7 @@ describe('whatever stands around it', () => {
         expect(redacted.redactions).toBeGreaterThan(0);
         expect(redactor.item(redacted)).toBe(redacted);
       }),
-      { numRuns: 1000 },
+      { seed: SEED, numRuns: 1000 },
     );
   });
 
@@ -151,7 +154,7 @@ describe('whatever stands around it', () => {
         const isKnown = secret !== OWN || !isMarked;
         expect(isKnown && redacted.includes(kept)).toBe(false);
       }),
-      { numRuns: 2000 },
+      { seed: SEED, numRuns: 2000 },
     );
   });
 });

@@ -45,6 +45,6 @@ test('whatever a file says of an item, word after word, the row says the same', 
       const { threadId: _t, createdAt: _c, updatedAt: _u, ...row } = store.row('k')?.fields ?? {};
       expect(row).toEqual(known);
     }),
-    { numRuns: 500 },
+    { seed: 20_261_126, numRuns: 500 },
   );
 });
