@@ -6,7 +6,7 @@
 import type { JsonObject, JsonValue, ThreadItem, ThreadPatch } from '../codex/thread-item.ts';
 import { cutSecrets } from './cut-secrets.ts';
 import { findSecrets, united, type OwnSecret } from './find-secrets.ts';
-import { secretTrigger } from './trigger.ts';
+import { SecretTrigger } from './trigger.ts';
 
 export interface Redacted {
   text: string;
@@ -21,12 +21,12 @@ export interface TextEnd {
 
 export class Redactor {
   readonly #own: readonly OwnSecret[];
-  readonly #trigger: RegExp;
+  readonly #trigger: SecretTrigger;
 
   /** `own`: the bridge's secrets, known by their values. */
   constructor(own: readonly OwnSecret[] = []) {
     this.#own = own.filter(({ value }) => value !== '');
-    this.#trigger = secretTrigger(this.#own);
+    this.#trigger = new SecretTrigger(this.#own.map(({ value }) => value));
   }
 
   /** In place of each secret: `[redacted: openai-key]`. */
