@@ -3,7 +3,7 @@
  * resumed, forked, interrupted, compacted, reverted, killed and migrated while the real
  * daemon watches, read back through `codex app-server`.
  */
-import { globSync, mkdirSync, readFileSync, truncateSync } from 'node:fs';
+import { appendFileSync, globSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { execa } from 'execa';
@@ -139,9 +139,10 @@ test('killed in the middle of a line, and resumed', async () => {
   process.kill(-(child.pid ?? Number.NaN), 'SIGKILL');
   const { stdout } = await child;
   const threadId = threadOf(stdout.split('\n'));
-  // No kill can be timed to fall into one write(): what it leaves is made here.
+  // No kill can be timed to fall into one write(): what it leaves is made here, the most of a line.
   const [path = ''] = globSync(join(codexHome, 'sessions', '**', `*${threadId}.jsonl`));
-  truncateSync(path, readFileSync(path).length - 20);
+  const last = readFileSync(path, 'utf8').trimEnd().split('\n').at(-1) ?? '';
+  appendFileSync(path, last.slice(0, -20));
   await exec('remember this', threadId);
   const items = await expectSame(threadId);
   expect(items.at(-1)).toMatchObject({ says: 'assistant: I do.' });

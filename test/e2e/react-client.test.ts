@@ -79,13 +79,11 @@ test('loaded pages take up what is inserted inside them, without gap or double, 
   const { page, errors } = opened;
   const shown = () =>
     page.evaluate(() => (globalThis as unknown as PageWindow).app.pages.at(-1) ?? []);
+  // The limit is longer than the client waits between two attempts at a backend that is away.
   const shows = (expected: string[]) =>
     until(
       `the page shows ${expected.length} messages`,
-      async () => {
-        return JSON.stringify(await shown()) === JSON.stringify(expected);
-        // Longer than the client waits between two attempts at a backend that is away.
-      },
+      async () => JSON.stringify(await shown()) === JSON.stringify(expected),
       30_000,
     );
   const expected = Array.from({ length: 5 }, (_, at) => body(at * 2));
