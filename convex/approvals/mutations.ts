@@ -7,7 +7,8 @@ import { approvalDecision, approvalFields } from '../validators.ts';
 
 /**
  * What the bridge knows of an approval. One that is decided stays as it is: the bridge
- * writes each state until it has arrived, and may write an old one again.
+ * writes each state until it has arrived, and may write an old one again. Only what the end
+ * of the run took for undecided may have been decided before: that was still on its way.
  */
 export const record = defineMutation({
   args: approvalFields,
@@ -16,9 +17,14 @@ export const record = defineMutation({
     const row = await approvalNamed(ctx, fields.approvalId);
     if (row === null) await ctx.db.insert('approvals', fields);
     else if (row.state === 'open') await ctx.db.patch(row._id, fields);
+    else if (row.state === 'withdrawn' && DECIDED.has(fields.state)) {
+      await ctx.db.patch(row._id, { explanation: undefined, ...fields });
+    }
     return null;
   },
 });
+
+const DECIDED: ReadonlySet<Doc<'approvals'>['state']> = new Set(['answered', 'expired']);
 
 /**
  * From an app without a way to the bridge's own socket: the bridge sees it, tells Codex,

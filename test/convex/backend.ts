@@ -11,6 +11,7 @@ const modules = {
   '../../convex/threads.ts': () => import('../../convex/threads.ts'),
   '../../convex/messages.ts': () => import('../../convex/messages.ts'),
   '../../convex/runs.ts': () => import('../../convex/runs.ts'),
+  '../../convex/approvals.ts': () => import('../../convex/approvals.ts'),
   '../../convex/projects.ts': () => import('../../convex/projects.ts'),
   '../../convex/skills.ts': () => import('../../convex/skills.ts'),
   '../../convex/cursors.ts': () => import('../../convex/cursors.ts'),
