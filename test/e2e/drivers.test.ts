@@ -130,12 +130,13 @@ describe.each(['exec', 'app-server'] as const)('with the driver %s', (driver) =>
     }
   }
 
-  /** Resolves when a subscriber sees these words, and Codex has written them into its file. */
+  /** Resolves when Codex has written these words into its file, and a subscriber has seen all that is in it. */
   async function isSaid(runId: string, text: string): Promise<void> {
     await app.messages(threadDocId, (rows) => rows.some((row) => row.text === text));
     const { resumeId } = await bridge.request('run.status', { runId });
-    await until('it is in the file', () => {
-      return filedRows(codexHome, resumeId).some((row) => row.text === text);
+    await until('it is in the file, and seen', () => {
+      const filed = filedRows(codexHome, resumeId);
+      return filed.some((row) => row.text === text) && watched.seen.size >= filed.length;
     });
   }
 
