@@ -90,7 +90,7 @@ function Context({ value }: { value: Record<string, unknown> }) {
   );
 }
 
-/** What the daemon remembers of the time before this page, then what this page saw; the newest first. */
+/** What this page saw, and what the daemon remembers of the time that it did not; the newest first. */
 function transitionsOf(path: string, feed: Feed, until: number | null): MachineTransition[] {
   const seen = feed.log.entries
     .filter(
@@ -106,15 +106,17 @@ function transitionsOf(path: string, feed: Feed, until: number | null): MachineT
       source,
       restarts: from === null && what === 'xstate.init' ? 1 : 0,
     }));
-  const begin = feed.log.entries[0]?.at ?? Infinity;
-  const before = (feed.history.get(path) ?? [])
-    .filter(({ at }) => at < begin)
+  const told = (feed.history.get(path) ?? [])
+    .filter(({ at }) => feed.missed(at))
     .map((transition) => ({
       ...transition,
       from: transition.from === null ? null : spaced(transition.from),
       to: spaced(transition.to),
     }));
-  return [...before, ...seen].slice(-SHOWN).toReversed();
+  return [...told, ...seen]
+    .toSorted((one, other) => one.at - other.at)
+    .slice(-SHOWN)
+    .toReversed();
 }
 
 /** Parallel regions as this page shows them: so that a line can be broken between them. */

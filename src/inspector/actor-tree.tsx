@@ -46,7 +46,12 @@ export function ActorTree({
   const isInSight = useRef(true);
   const place = rows.findIndex(({ actor }) => actor.path === selected);
   useLayoutEffect(() => {
-    if (isInSight.current) elementOf(selected)?.scrollIntoView({ block: 'nearest' });
+    const row = elementOf(selected);
+    const pane = row?.closest('nav');
+    if (!isInSight.current || !row || !pane) return;
+    const [inner, outer] = [row.getBoundingClientRect(), pane.getBoundingClientRect()];
+    if (inner.top < outer.top) pane.scrollTop -= outer.top - inner.top;
+    if (inner.bottom > outer.bottom) pane.scrollTop += inner.bottom - outer.bottom;
   }, [selected, place]);
   const onKeyDown = (event: KeyboardEvent) => {
     const at = rows.findIndex(({ actor }) => actor.path === focusable);
@@ -115,10 +120,11 @@ function TreeRow({
   const { name, machine, status, restarts } = actor;
   const lastError = shownError(actor);
   const state = shownState(actor);
+  const again = `started again ${restarts === 1 ? 'once' : `${restarts} times`}`;
   const told = [
     name,
     `${machine}, ${state}`,
-    restarts > 0 ? `started again ${restarts} times` : '',
+    restarts > 0 ? again : '',
     lastError === null ? '' : `last error: ${lastError}`,
   ];
   return (
@@ -149,7 +155,7 @@ function TreeRow({
         {shortName(name)}
       </span>
       {restarts > 0 && (
-        <span className="mark restarted" title={`started again ${restarts} times`}>
+        <span className="mark restarted" title={again}>
           ↻{restarts}
         </span>
       )}

@@ -1,4 +1,5 @@
 import { useEffect, useMemo, useRef, useState, useSyncExternalStore } from 'react';
+import { ControlFailure } from '../control/connect-bridge.ts';
 import { ActorDetails } from './actor-details.tsx';
 import { ActorTree } from './actor-tree.tsx';
 import { ChartPane } from './chart-pane.tsx';
@@ -23,7 +24,7 @@ export function App() {
       setFeed(next);
     } catch (error) {
       next.close();
-      setProblem(error instanceof Error ? error.message : String(error));
+      setProblem(problemOf(error, url));
     }
   };
   const show = async () => {
@@ -39,6 +40,13 @@ export function App() {
 
   if (feed) return <Inspector feed={feed} />;
   return <ConnectForm bridge={start.bridge} problem={problem} onConnect={connect} />;
+}
+
+function problemOf(error: unknown, url: string): string {
+  // A browser does not tell a page why it got no connection.
+  if (error instanceof ControlFailure && error.code === 'closed')
+    return `Nobody answers at ${url}, or the token is not that of the bridge there.`;
+  return error instanceof Error ? error.message : String(error);
 }
 
 function Inspector({ feed }: { feed: Feed }) {

@@ -52,8 +52,15 @@ export function ChartPane({
   // What is active stays in sight.
   const state = actor && shownState(actor);
   useEffect(() => {
-    const boxes = pane.current?.querySelectorAll('.box.inner.active, .box.inner.failed');
-    boxes?.[0]?.scrollIntoView({ block: 'center', inline: 'center', behavior: 'smooth' });
+    const box = pane.current?.querySelector('.box.inner.active, .box.inner.failed');
+    if (!box || !pane.current) return;
+    const [inner, outer] = [box.getBoundingClientRect(), pane.current.getBoundingClientRect()];
+    // Not `scrollIntoView`: of a narrow window that would scroll the page as well.
+    pane.current.scrollBy({
+      left: inner.left + inner.width / 2 - outer.left - outer.width / 2,
+      top: inner.top + inner.height / 2 - outer.top - outer.height / 2,
+      behavior: 'smooth',
+    });
   }, [state, shown, zoom]);
 
   const zoomBy = (factor: number) =>

@@ -1,6 +1,6 @@
 /** The events that were received, and the picture of the system after any of them. */
 import type { InspectEvent } from '../control/inspect-frames.ts';
-import { applyEvent, emptyView, shownState, type SystemView } from './system-view.ts';
+import { applyEvent, begunAnew, emptyView, shownState, type SystemView } from './system-view.ts';
 
 export interface LoggedEvent {
   /** Rises by one with each event; never used again. */
@@ -49,10 +49,12 @@ export class EventLog {
     if (this.#entries.length > MAX_EVENTS) this.#forget();
   }
 
-  pushGap(at: number, dropped: number): void {
+  /** What comes next says how everything is, so the picture begins anew. */
+  pushGap(at: number, what: string): void {
+    if (this.#next % CHECKPOINT_EVERY === 0) this.#checkpoints.set(this.#next, this.#latest);
     const index = this.#next;
     this.#next += 1;
-    const what = `${dropped} events were left out: this page did not keep up`;
+    this.#latest = begunAnew(this.#latest);
     const entry = { index, at, path: '', name: '', source: null, from: null, to: null };
     this.#entries.push({ ...entry, kind: 'gap', what, event: null });
   }
@@ -65,9 +67,9 @@ export class EventLog {
     while (start > first && !this.#checkpoints.has(start)) start -= CHECKPOINT_EVERY;
     let view = this.#checkpoints.get(start) ?? emptyView;
     for (const entry of this.#entries) {
-      if (entry.index < start || entry.event === null) continue;
+      if (entry.index < start) continue;
       if (entry.index > index) break;
-      view = applyEvent(view, entry.event, entry.index);
+      view = entry.event === null ? begunAnew(view) : applyEvent(view, entry.event, entry.index);
     }
     return view;
   }

@@ -19,6 +19,10 @@ export class Feed {
   version = 0;
   readonly #listeners = new Set<() => void>();
   #bridge: BridgeConnection | undefined;
+  /** What comes next says how everything is. */
+  #isBeginning = true;
+  /** Times of which this page saw nothing: before it was there, and while the daemon was away. */
+  readonly #unseen: { from: number; to: number }[] = [];
 
   readonly subscribe = (listener: () => void): (() => void) => {
     this.#listeners.add(listener);
@@ -29,10 +33,15 @@ export class Feed {
     const bridge = await connectBridge({ url, token });
     this.#bridge = bridge;
     bridge.onInspect(({ dropped, events }) => {
-      const now = Date.now();
-      // The first frame after the beginning or a gap says how everything is.
-      const isPresent = dropped > 0 || this.log.entries.length === 0;
-      if (dropped > 0) this.log.pushGap(events[0]?.at ?? now, dropped);
+      const isPresent = dropped > 0 || this.#isBeginning;
+      const at = events[0]?.at ?? Date.now();
+      const last = this.log.entries.at(-1)?.at;
+      if (dropped > 0)
+        this.log.pushGap(at, `${dropped} events were left out: this page did not keep up`);
+      else if (isPresent && last !== undefined)
+        this.log.pushGap(at, 'there was no connection to the daemon');
+      if (this.#isBeginning) this.#unseen.push({ from: last ?? -Infinity, to: at });
+      this.#isBeginning = false;
       for (const event of events) this.log.push(event, isPresent);
       this.#changed();
     });
@@ -44,6 +53,11 @@ export class Feed {
       this.#enter({ kind: 'ended', reason: reason || `code ${code}` }),
     );
     await this.#watch(bridge);
+  }
+
+  /** Whether this page has to be told by the history what happened then. */
+  missed(at: number): boolean {
+    return this.#unseen.some(({ from, to }) => from < at && at < to);
   }
 
   /** One event a line; the first line says what it is. */
@@ -60,6 +74,7 @@ export class Feed {
   }
 
   async #watch(bridge: BridgeConnection): Promise<void> {
+    this.#isBeginning = true;
     await bridge.request('machines.watch');
     // Asked for second, so that nothing falls between the two; what both tell is shown once.
     const { items } = await bridge.request('machines.history');

@@ -27,6 +27,7 @@ export function Header(props: {
       </h1>
       <p className={`pill ${isPast ? 'past' : state.kind}`} role="status">
         {isPast ? 'the past' : TEXTS[state.kind]}
+        {state.kind === 'ended' && !isPast && `: ${state.reason}`}
         {state.kind === 'live' && !isPast && <span className="dim"> {state.version}</span>}
       </p>
       {isPast && (

@@ -35,6 +35,11 @@ export const emptyView: SystemView = {
   definitions: new Map(),
 };
 
+/** Before all actors are told of once more: the sessions of a daemon's next life have the same names. */
+export function begunAnew({ definitions }: SystemView): SystemView {
+  return { ...emptyView, definitions };
+}
+
 /** Ended actors that are still shown: clients and files come and go. */
 const MAX_ENDED = 24;
 

@@ -90,10 +90,23 @@ test('a killed backend is seen to fail, and what was started again is marked', a
   await told.getByRole('button', { name: 'online → backingOff' }).waitFor();
   await chartState('online').and(page.locator('.active')).waitFor();
   await page.getByRole('searchbox').fill('');
-  const health = page.getByRole('treeitem', { name: /^health;.*started again 1 times/ });
+  const health = page.getByRole('treeitem', { name: /^health;.*started again once/ });
   await health.waitFor();
   expect(await health.locator('.mark.restarted').textContent()).toBe('↻1');
   await page.locator('.strip rect.restarted').first().waitFor({ state: 'attached' });
+});
+
+test('in a narrow window the panes stand one below the other, and nothing is cut off', async () => {
+  await page.setViewportSize({ width: 360, height: 740 });
+  const places: number[] = [];
+  for (const name of ['Actors', 'State chart', 'Details', 'Time line']) {
+    const box = await page.locator(`.pane[aria-label="${name}"]`).boundingBox();
+    expect(box, name).toMatchObject({ x: 0, width: 360 });
+    places.push(box?.y ?? 0);
+  }
+  expect(places).toEqual(places.toSorted((one, other) => one - other));
+  expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(360);
+  await page.setViewportSize({ width: 1440, height: 900 });
 });
 
 test("Stately's own inspector can be attached", async () => {

@@ -76,10 +76,27 @@ test('a crash and the next life are marked, and a late word of the earlier life 
 
 test('a gap is an entry of its own', () => {
   const log = new EventLog();
-  log.pushGap(5, 12);
+  log.pushGap(5, '12 events were left out');
   log.push(born('x:1'), true);
   expect(log.entries).toMatchObject([
     { kind: 'gap', what: expect.stringContaining('12') },
     { what: 'is there' },
   ]);
+});
+
+test('after a gap the picture begins anew: a daemon’s next life gives the sessions of its last one to others', () => {
+  const log = new EventLog();
+  const other = { name: 'fan', path: '/fan' };
+  log.push(born('x:1'));
+  log.push({ ...born('x:2'), ...other });
+  log.pushGap(5, 'the daemon was away');
+  log.push({ ...born('x:1'), ...other }, true);
+  log.push(born('x:2'), true);
+  log.push(became('x:1', 'still'));
+  log.push(became('x:2', 'on'));
+  expect(log.latest.actors.get('/fan')).toMatchObject({ sessionId: 'x:1', value: 'still' });
+  expect(shown(log)).toMatchObject({ sessionId: 'x:2', value: 'on' });
+  const gap = log.entries.findIndex(({ kind }) => kind === 'gap');
+  expect([...log.viewAt(gap).actors.keys()]).toEqual([]);
+  expect(log.viewAt(gap + 1).actors.get('/fan')).toMatchObject({ sessionId: 'x:1' });
 });
