@@ -10,6 +10,9 @@ import { until } from './until.ts';
 
 const DAY = 86_400_000;
 
+/** All files of a test, on a machine that has other things to do. */
+const IMPORT_LIMIT_MS = 45_000;
+
 /** One file a day, the newest first; each holds as many messages. */
 export function oldSessions(home: string, files: number, messages: number): SessionWriter[] {
   return Array.from({ length: files }, (_, index) => {
@@ -65,7 +68,7 @@ export async function statusWith(
 ): Promise<BackfillFrame> {
   const ask = async () => backfillFrame.parse(await bridge.request('convex.backfill_status'));
   let status = await ask();
-  await until('the backfill is as far', async () => fits((status = await ask())));
+  await until('the backfill is as far', async () => fits((status = await ask())), IMPORT_LIMIT_MS);
   return status;
 }
 
