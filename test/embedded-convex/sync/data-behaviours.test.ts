@@ -240,34 +240,39 @@ test('a mutation that throws, or returns what it must not, leaves no row and no 
   expect(await client.query(leaks, {})).toBe(0);
 });
 
-test('a client goes on over a restart with a clock an hour behind', async () => {
-  using folder = temporaryFolder();
-  const functions = writeFunctions(folder.path, { 'rows.ts': FUNCTIONS, 'schema.ts': SCHEMA });
-  const database = join(folder.path, 'data.sqlite');
-  const port = String(await freePort());
-  const start = () => spawnMain('--db', database, '--functions', functions, '--port', port);
-  const before = start();
-  await before.ready;
-  before.kill('SIGKILL');
-  await before.exited;
-  // To this database the clock of the machine is an hour behind from here on.
-  const raised = new DatabaseSync(database);
-  const anHourAhead = BigInt(Date.now() + 3_600_000) * 1_000_000n;
-  raised.prepare('UPDATE meta SET last_ts = ?').run(anHourAhead);
-  raised.close();
-  const first = start();
-  const live = new ConvexClient((await first.ready).url, {
-    skipConvexDeploymentUrlCheck: true,
-    logger: false,
-  });
-  onTestFinished(() => live.close());
-  const seen = watch(live, inOrder, { kind: 'clock' });
-  await live.mutation(add, { kind: 'clock', value: 1 });
-  first.kill('SIGKILL');
-  await first.exited;
-  await using second = start();
-  await second.ready;
-  await live.mutation(add, { kind: 'clock', value: 2 });
-  const both = await seen.until((rows) => Array.isArray(rows) && rows.length === 2);
-  expect(both).toMatchObject([{ value: 1 }, { value: 2 }]);
-});
+// Three starts of a program, and a client that waits for some seconds before it tries again.
+test(
+  'a client goes on over a restart with a clock an hour behind',
+  { timeout: 60_000 },
+  async () => {
+    using folder = temporaryFolder();
+    const functions = writeFunctions(folder.path, { 'rows.ts': FUNCTIONS, 'schema.ts': SCHEMA });
+    const database = join(folder.path, 'data.sqlite');
+    const port = String(await freePort());
+    const start = () => spawnMain('--db', database, '--functions', functions, '--port', port);
+    const before = start();
+    await before.ready;
+    before.kill('SIGKILL');
+    await before.exited;
+    // To this database the clock of the machine is an hour behind from here on.
+    const raised = new DatabaseSync(database);
+    const anHourAhead = BigInt(Date.now() + 3_600_000) * 1_000_000n;
+    raised.prepare('UPDATE meta SET last_ts = ?').run(anHourAhead);
+    raised.close();
+    const first = start();
+    const live = new ConvexClient((await first.ready).url, {
+      skipConvexDeploymentUrlCheck: true,
+      logger: false,
+    });
+    onTestFinished(() => live.close());
+    const seen = watch(live, inOrder, { kind: 'clock' });
+    await live.mutation(add, { kind: 'clock', value: 1 });
+    first.kill('SIGKILL');
+    await first.exited;
+    await using second = start();
+    await second.ready;
+    await live.mutation(add, { kind: 'clock', value: 2 });
+    const both = await seen.until((rows) => Array.isArray(rows) && rows.length === 2);
+    expect(both).toMatchObject([{ value: 1 }, { value: 2 }]);
+  },
+);
