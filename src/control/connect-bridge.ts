@@ -134,7 +134,9 @@ class BridgeClient implements BridgeConnection {
       this.#receive(String(data), greeted.resolve);
     });
     socket.addEventListener('close', ({ code, reason }) => {
-      greeted.reject(new ControlFailure('closed', `The connection ended (${code} ${reason}).`));
+      greeted.reject(
+        new ControlFailure('closed', `The connection ended (${`${code} ${reason}`.trimEnd()}).`),
+      );
       this.#ended(socket, code, reason);
     });
     return greeted.promise;
@@ -268,7 +270,10 @@ class BridgeClient implements BridgeConnection {
     if (socket !== this.#socket) return;
     clearTimeout(this.#timer);
     this.#socket = undefined;
-    const failure = new ControlFailure('closed', `The connection ended (${code} ${reason}).`);
+    const failure = new ControlFailure(
+      'closed',
+      `The connection ended (${`${code} ${reason}`.trimEnd()}).`,
+    );
     for (const waiting of this.#waiting.values()) waiting.reject(failure);
     this.#waiting.clear();
     const { reconnect = true } = this.#options;
