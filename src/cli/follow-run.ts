@@ -3,7 +3,7 @@ import type { BridgeConnection, BridgeEvent } from '../control/connect-bridge.ts
 import type { RunFrame } from '../control/frames.ts';
 import { BridgeError } from '../errors.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
-import { printableText } from './printable.ts';
+import { printable, printableText } from './printable.ts';
 import { showItems } from './show-item.ts';
 
 export interface RunFollower {
@@ -64,5 +64,8 @@ function show(
       process.stderr.write(`oa-bridge: waits for ${holder ?? 'whoever has the session open'}\n`);
     }
     if (isOver(event)) done(event);
+  } else if (event.type === 'bridge.approval' && event.state === 'open') {
+    const what = event.command ?? 'a change of files';
+    process.stderr.write(`oa-bridge: waits for an approval: ${printable(what)}\n`);
   }
 }

@@ -172,6 +172,7 @@ describe('with a daemon', () => {
       'say hello': [[say('I will look.'), shell('echo looked')], [say('Hello, world.')]],
       'go wrong': [[fail('the model is on fire')]],
       'for ever': [[say('Begun.'), hold('never')]],
+      'make it': [[shell('touch made')], [say('Made.')]],
     });
     makeCodexHome({ modelUrl: model.url, path: join(folder.path, 'codex') });
     mkdirSync(join(folder.path, 'project'));
@@ -301,6 +302,23 @@ describe('with a daemon', () => {
     const { exitCode, stderr } = await run('submit', '--project', 'nowhere', 'hello');
     expect(exitCode).toBe(1);
     expect(stderr).toContain('No project has this id: nowhere on this machine [not_found]');
+  });
+
+  test('submit says that its run waits for an approval, and goes on with the answer', async () => {
+    const home = join(folder.path, 'openagents', 'projects', 'careful');
+    mkdirSync(home, { recursive: true });
+    const project = `name: Careful\nworkingDir: ${join(folder.path, 'project')}\napprovals: untrusted`;
+    writeFileSync(join(home, 'PROJECT.md'), `---\n${project}\n---\n`);
+    const running = run('submit', '--project', 'careful', 'make it');
+    const bridge = await daemon.connect();
+    bridge.on('bridge.approval', ({ approvalId, state }) => {
+      if (state === 'open')
+        void bridge.request('approval.answer', { approvalId, decision: 'accept' });
+    });
+    const { exitCode, stdout, stderr } = await running;
+    bridge.close();
+    expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: 'Made.' });
+    expect(stderr).toMatch(/^oa-bridge: waits for an approval: .*touch made.*$/m);
   });
 
   test('Ctrl-C while a run goes on interrupts the run itself, with exit code 130', async () => {
