@@ -191,6 +191,17 @@ test('a file that went away leaves its rows, and nobody judges them', async () =
   expect(await verified(daemon, { all: true })).toMatchObject({ ok: true, threadsWithoutFile: 0 });
 });
 
+test('an older copy that was imported says nothing of how far the file itself was read', async () => {
+  const copies = join(folder.path, 'copies');
+  mkdirSync(copies);
+  const [first = ''] = readFileSync(live.path, 'utf8').split('\n');
+  writeFileSync(join(copies, basename(live.path)), `${first}\n`);
+  const imported = await run('backfill', '--path', copies);
+  expect(imported.exitCode).toBe(0);
+  const report = await verified(daemon, { thread: live.threadId });
+  expect(report).toMatchObject({ ok: true, behind: { files: 0 } });
+});
+
 test('what cannot be verified is refused with a reason', async () => {
   const unknown = await verified(daemon, { thread: 'nobody' });
   expect(unknown).toMatchObject({ state: 'failed', error: { code: 'thread_unknown' } });

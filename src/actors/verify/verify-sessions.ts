@@ -9,7 +9,7 @@ import { ItemStore } from './item-store.ts';
 import type { Mirror, StoredCursor } from './mirror.ts';
 import type { VerifiedThread } from './compare-thread.ts';
 import { VerifyReport, type ReportFields } from './verify-report.ts';
-import { bySession, newestCursor, verifyThread } from './verify-thread.ts';
+import { bySession, cursorOf, newestCursor, verifyThread } from './verify-thread.ts';
 
 /** Which files: all, or those of the thread that is named, or to which a file belongs. */
 type VerifyTarget = { all: true } | { thread: string } | { path: string };
@@ -72,14 +72,13 @@ function threadsOf(
   const here = bySession(files, ({ path }) => path);
   const threads = new Map<string, VerifiedThread>();
   for (const [session, cursors] of known) {
-    const cursor = newestCursor(cursors);
-    if (cursor?.threadId === undefined) continue;
-    const { threadId } = cursor;
+    const threadId = newestCursor(cursors)?.threadId;
+    if (threadId === undefined) continue;
     const thread = threads.get(threadId) ?? { threadId, files: [], hasGone: false };
     threads.set(threadId, thread);
     const found = here.get(session);
     if (found === undefined) thread.hasGone = true;
-    else thread.files.push(...found.map(({ path }) => ({ path, cursor })));
+    else thread.files.push(...found.map(({ path }) => ({ path, cursor: cursorOf(path, cursors) })));
   }
   return [...threads.values()].filter((thread) => thread.files.length > 0);
 }

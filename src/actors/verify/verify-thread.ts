@@ -107,21 +107,33 @@ async function withFreshCursors(
   const files = await Promise.all(
     thread.files.map(async ({ path }) => ({
       path,
-      cursor: await latestCursor(mirror, [path, ...formerPaths(path)]),
+      cursor: await storedCursor(mirror, path, formerPaths(path)),
     })),
   );
   return { ...thread, files };
 }
 
-async function latestCursor(
+async function storedCursor(
   mirror: Mirror,
-  paths: readonly string[],
+  path: string,
+  formerPaths: readonly string[],
 ): Promise<StoredCursor | null> {
-  const cursors = await Promise.all([...new Set(paths)].map((path) => mirror.cursor(path)));
-  return newestCursor(cursors.filter((cursor) => cursor !== null));
+  const paths = [...new Set([path, ...formerPaths])];
+  const cursors = await Promise.all(paths.map((each) => mirror.cursor(each)));
+  return cursorOf(
+    path,
+    cursors.filter((cursor) => cursor !== null),
+  );
 }
 
-/** Of one session, which has one wherever it was read: the newest says how far that is. */
+/**
+ * How far a file was read, of the cursors of its session: its own says so, beside which a copy
+ * of it may have been read; that of the place that it was read in last where it has none yet.
+ */
+export function cursorOf(path: string, cursors: readonly StoredCursor[]): StoredCursor | null {
+  return cursors.find((cursor) => cursor.path === path) ?? newestCursor(cursors);
+}
+
 export function newestCursor(cursors: readonly StoredCursor[]): StoredCursor | null {
   return cursors.toSorted((one, other) => other.updatedAt - one.updatedAt)[0] ?? null;
 }
