@@ -1,4 +1,5 @@
 import { WebSocket as NodeWebSocket } from 'ws';
+import { isLoopback } from '../../loopback.ts';
 
 /**
  * A WebSocket class for the Convex client. The client throws inside its message
@@ -35,5 +36,5 @@ function unmasked(mask: Buffer): void {
 
 function isOnThisMachine(address: string): boolean {
   const { protocol, hostname } = new URL(address);
-  return protocol === 'ws:' && /^(?:localhost|127(?:\.\d+){3}|\[::1\])$/.test(hostname);
+  return protocol === 'ws:' && isLoopback(hostname.replace(/^\[|\]$/g, ''));
 }

@@ -14,15 +14,15 @@ export interface WithoutBegun {
 }
 
 export function withoutBegun(items: readonly ThreadItem[]): WithoutBegun {
-  const result: (ThreadItem | null)[] = [];
+  const result: ThreadItem[] = [];
   const begun = new Map<ThreadItem, ThreadItem>();
   /** Where the beginnings are that the rest of the items may end, by key. */
   const open = new Map<string, number>();
   for (const item of items) {
     const at = open.get(item.key);
-    const beginning = at === undefined ? null : (result[at] ?? null);
+    const beginning = at === undefined ? undefined : result[at];
     open.delete(item.key);
-    if (at !== undefined && beginning !== null && isAllOf(beginning, item)) {
+    if (at !== undefined && beginning !== undefined && isAllOf(beginning, item)) {
       begun.set(item, beginning);
       result[at] = item;
       continue;
@@ -34,7 +34,7 @@ export function withoutBegun(items: readonly ThreadItem[]): WithoutBegun {
     if (isBeginning(item)) open.set(item.key, result.length);
     result.push(item);
   }
-  return { items: result.filter((item) => item !== null), begun };
+  return { items: result, begun };
 }
 
 /** Of a session file: what a stream shows comes one by one. */

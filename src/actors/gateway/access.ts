@@ -2,6 +2,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { isIP } from 'node:net';
+import { isLoopback } from '../../loopback.ts';
 
 export interface AccessPolicy {
   /** May be replaced while we serve. */
@@ -61,10 +62,6 @@ function isAllowedOrigin(origin: string, policy: AccessPolicy): boolean {
 /** The daemon's own addresses are given as host names of the policy too. */
 function isOwnAddress(host: string, policy: AccessPolicy): boolean {
   return isIP(host) !== 0 && policy.hostNames.includes(host);
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host);
 }
 
 /** The name part of a Host header, in lower case, without port and brackets. */
